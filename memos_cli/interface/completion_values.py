@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import fields
 
+from memos_cli.cube import SEMANTIC_TYPES, SENSITIVITIES, STATES
 from memos_cli.errors import TooNew
 from memos_cli.infrastructure.storage.database import Connection, connect_read_only
+from memos_cli.letters import nfc
 from memos_cli.settings import Settings, key_of, load_settings, vault_folder
 
 _MOST = 200
@@ -28,8 +31,8 @@ def find_values(kind: str, start: str, flags: Mapping[str, object]) -> Found:
         settings, _ = load_settings(flags)
         with closing(_open(settings)) as db:
             yield from find(db, start)
-    elif words := _WORDS.get(kind):
-        yield from ((word, about) for word, about in words() if word.startswith(start))
+    else:
+        yield from ((word, about) for word, about in _words(kind) if word.startswith(start))
 
 
 def _open(settings: Settings) -> Connection:
@@ -78,8 +81,6 @@ def _ids(db: Connection, start: str) -> Found:
 
 
 def _tags(db: Connection, start: str) -> Found:
-    from memos_cli.letters import nfc
-
     rows = db.execute(
         """SELECT t.tag, count(*) FROM main.tag t JOIN cube c ON c.n = t.cube
            WHERE substr(t.tag, 1, length(?1)) = ?1 GROUP BY t.tag ORDER BY t.tag LIMIT ?2""",
@@ -90,8 +91,6 @@ def _tags(db: Connection, start: str) -> Found:
 
 
 def _views(db: Connection, start: str) -> Found:
-    from memos_cli.letters import nfc
-
     rows = db.execute(
         "SELECT name FROM view WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name LIMIT ?2",
         (nfc(start), _MOST),
@@ -102,6 +101,38 @@ def _views(db: Connection, start: str) -> Found:
 _IN_VAULT: Mapping[str, Callable[[Connection, str], Found]] = {"ID": _ids, "TAG": _tags, "VIEW": _views}
 
 
+def _words(kind: str) -> Found:
+    """Yield the values of a kind that no vault is needed for."""
+    match kind:
+        case "MODEL":
+            yield from _models("reader")
+        case "EMBEDDER":
+            from memos_cli.models.embed.embedder import DEFAULT
+
+            yield DEFAULT, "default"
+            yield from _models("embedder")
+        case "TYPE" | "STATE" | "LEVEL":
+            words = {"TYPE": SEMANTIC_TYPES, "STATE": STATES, "LEVEL": SENSITIVITIES}
+            yield from ((word, "") for word in words[kind])
+        case "SETTING":
+            yield from ((key_of(each), each.metadata["help"]) for each in fields(Settings))
+        case "CLIENT":
+            from memos_cli.interface.mcp.clients import CLIENTS
+
+            yield from ((name, client.title) for name, client in CLIENTS.items())
+        case "TOPIC":
+            from importlib.resources import files
+
+            guides = (file.name for file in (files("memos_cli") / "guides").iterdir())
+            yield from ((name.removesuffix(".md"), "guide") for name in sorted(guides))
+        case "STEP":
+            from memos_cli.interface.vault.maintenance import STEPS
+
+            yield from ((step, "") for step in STEPS)
+        case "SHELL":
+            yield from ((shell, "") for shell in ("bash", "zsh", "fish"))
+
+
 def _models(kind: str) -> Found:
     from memos_cli.counts import sized
     from memos_cli.models.model_files import find_models
@@ -109,62 +140,3 @@ def _models(kind: str) -> Found:
     for model in find_models():
         if model.kind == kind:
             yield model.name, f"{sized(model.size)}, {model.source}"
-
-
-def _embedders() -> Found:
-    from memos_cli.models.embed.embedder import DEFAULT
-
-    yield DEFAULT, "default"
-    yield from _models("embedder")
-
-
-def _settings() -> Found:
-    from dataclasses import fields
-
-    yield from ((key_of(each), each.metadata["help"]) for each in fields(Settings))
-
-
-def _clients() -> Found:
-    from memos_cli.interface.mcp.clients import CLIENTS
-
-    yield from ((name, client.title) for name, client in CLIENTS.items())
-
-
-def _topics() -> Found:
-    from importlib.resources import files
-
-    for file in sorted((files("memos_cli") / "guides").iterdir(), key=lambda file: file.name):
-        yield file.name.removesuffix(".md"), "guide"
-
-
-def _steps() -> Found:
-    from memos_cli.interface.vault.maintenance import STEPS
-
-    yield from ((step, "") for step in STEPS)
-
-
-def _fixed(words: Iterable[str]) -> Callable[[], Found]:
-    return lambda: ((word, "") for word in words)
-
-
-def _cube_words(name: str) -> Callable[[], Found]:
-    def words() -> Found:
-        from memos_cli import cube
-
-        yield from ((word, "") for word in getattr(cube, name))
-
-    return words
-
-
-_WORDS: Mapping[str, Callable[[], Found]] = {
-    "MODEL": lambda: _models("reader"),
-    "EMBEDDER": _embedders,
-    "TYPE": _cube_words("SEMANTIC_TYPES"),
-    "STATE": _cube_words("STATES"),
-    "LEVEL": _cube_words("SENSITIVITIES"),
-    "SETTING": _settings,
-    "CLIENT": _clients,
-    "TOPIC": _topics,
-    "STEP": _steps,
-    "SHELL": _fixed(("bash", "zsh", "fish")),
-}

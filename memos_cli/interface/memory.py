@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memos_cli.cube import Cube, Filter, Plan
+from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+from memos_cli.infrastructure.storage import audit
 from memos_cli.interface import selection
 from memos_cli.interface.changes import Changes
 from memos_cli.interface.exchange import Exchange
@@ -103,7 +105,6 @@ class Memos(Changes, Exchange):
         With a ``task``, only the caller may read it, until the task is done. Raises UsageError for an empty
         text, and Refused for a caller that may not write.
         """
-        from memos_cli.infrastructure.memories.transaction import NewMemoryFields
         from memos_cli.interface.ingest.saving import save
 
         fields = NewMemoryFields(tags=tuple(tags), expires=expires, uses=uses)
@@ -147,9 +148,7 @@ class Memos(Changes, Exchange):
 
         return explain(self, question, filter=filter, options=options)
 
-    def context(
-        self, question: str, *, filter: Filter, tokens: int, view: str = "", now: int | None = None
-    ) -> Plan:
+    def context(self, question: str, *, filter: Filter, tokens: int, view: str = "") -> Plan:
         """Choose memories of at most ``tokens`` for a question that another program's model gets.
 
         They are counted by the llama-server of this machine that the settings name, else estimated. No model
@@ -158,7 +157,7 @@ class Memos(Changes, Exchange):
         from memos_cli.interface.ask.planning import make_plan_for
         from memos_cli.interface.ask.request import read_request
 
-        options = AnswerOptions(view=view, now=now, memory_tokens=tokens)
+        options = AnswerOptions(view=view, memory_tokens=tokens)
         request = read_request(self, question, selection.promptable(self, filter), options)
         return make_plan_for(self, None, request, counts=self.count_quoted)
 
@@ -358,8 +357,6 @@ class Memos(Changes, Exchange):
 
     def audit_head(self) -> Head:
         """Return the end of the audit's chain, which stands for all of it."""
-        from memos_cli.infrastructure.storage import audit
-
         return audit.head(self.vault.unrestricted)
 
     def verify_audit(self, head: str = "") -> list[Break]:

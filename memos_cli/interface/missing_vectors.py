@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from memos_cli.errors import Locked, ModelUnfit, Unwritable
 from memos_cli.infrastructure.memories import key_values, queries
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session
 
 _NEXT_EMBEDDER = "embedder.next"
 """The key of the embedder that a vault is changing to."""
@@ -35,11 +32,11 @@ def embed(session: Session, embedder: str, on_vectors: Callable[[int], None]) ->
     session.access.require_owner("choose the models of the vault")
     embedder = str(Path(embedder).resolve()) if Path(embedder).exists() else embedder
     session.use_embedder(embedder)
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         key_values.put(change, _NEXT_EMBEDDER, embedder)
     done = embed_missing(session, renew=True, on_vectors=on_vectors)
     session.vault.set_models(session.vault.identity.reader, embedder)
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         key_values.remove(change, _NEXT_EMBEDDER)
     return done
 

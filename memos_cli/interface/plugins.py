@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import EntryPoint, distributions
 from typing import TypeVar
 
 from memos_cli.errors import UsageError, require_known
@@ -89,25 +89,23 @@ def _load(point: EntryPoint) -> tuple[object, str]:
 
 
 @cache
-def _points(group: str) -> tuple[tuple[EntryPoint, str, str], ...]:
-    """Return the entry points of a group, each with its package and version, sorted by name."""
-    return tuple(sorted(_find(group), key=lambda each: (each[0].name, each[1])))
+def _points(group: str) -> list[tuple[EntryPoint, str, str]]:
+    """Return the entry points of a group, each with its package and version, sorted by name.
 
-
-def _find(group: str) -> Iterator[tuple[EntryPoint, str, str]]:
-    """Yield the entry points of the packages on the path; of two copies of a package, the first counts."""
+    Of two copies of a package on the path, the first counts.
+    """
+    found: list[tuple[EntryPoint, str, str]] = []
     seen = set[str]()
     for package in distributions():
         try:
             points = [each for each in package.entry_points if each.group == group]
-            name, version = _identity(package) if points else ("", "")
+            if not points:
+                continue
+            about = package.metadata
+            name, version = str(about["Name"] or "?"), str(about["Version"] or "?")
         except Exception:  # noqa: BLE001, S112 (damaged metadata of a package, which pip would name)
             continue
-        if points and name.lower() not in seen:
+        if name.lower() not in seen:
             seen.add(name.lower())
-            yield from ((point, name, version) for point in points)
-
-
-def _identity(package: Distribution) -> tuple[str, str]:
-    about = package.metadata
-    return str(about["Name"] or "?"), str(about["Version"] or "?")
+            found += [(point, name, version) for point in points]
+    return sorted(found, key=lambda each: (each[0].name, each[1]))

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.access import rules
-from memos_cli.infrastructure.access.governance import is_feeds
+from memos_cli.infrastructure.access.governance import Right, is_feeds
 from memos_cli.infrastructure.memories import filters, queries
 from memos_cli.interface.options import check_names
-from memos_cli.interface.session import NAMED
+from memos_cli.interface.session import NAMED, Session
 from memos_cli.letters import nfc
-
-if TYPE_CHECKING:
-    from memos_cli.infrastructure.access.governance import Right
-    from memos_cli.interface.session import Session
-
 
 # --- filters ---------------------------------------------------------------------------------------
 
@@ -106,7 +100,7 @@ def set_view(session: Session, name: str, filter: Filter) -> None:
     name = cover(name, session.settings.ingest_secrets)
     _require_own_view(session, name)
     check_names([name], "view")
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         change.set_view(name, filters.filter_to_json(filter))
 
 
@@ -114,7 +108,7 @@ def remove_view(session: Session, name: str) -> None:
     """Delete a saved filter; the memories stay."""
     view(session, name)
     _require_own_view(session, name)
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         change.remove_view(name)
 
 

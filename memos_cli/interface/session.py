@@ -19,6 +19,7 @@ from memos_cli.settings import Settings, principal_of, vault_folder
 from memos_cli.zones import use_zone
 
 if TYPE_CHECKING:
+    from memos_cli.infrastructure.memories.transaction import Transaction
     from memos_cli.infrastructure.storage.encryption import Keeper
     from memos_cli.interface.access.access import Access
     from memos_cli.interface.access.vault_keys import KeyKeeper
@@ -90,6 +91,10 @@ class Session:
         """Return the time, in milliseconds since 1970 UTC."""
         return self._clock()
 
+    def change(self) -> AbstractContextManager[Transaction]:
+        """Run one transaction of the caller; see ``Vault.change``."""
+        return self.vault.change(self.principal, self.now())
+
     @property
     def principal(self) -> str:
         """The caller."""
@@ -155,7 +160,7 @@ class Session:
     def access(self) -> Access:
         """What the caller may do here, and its rules for others."""
         if self._access is None:
-            self.vault  # noqa: B018 (to open it is to ask who comes in)
+            self.vault  # noqa: B018 (opening it identifies the caller)
         assert self._access is not None
         return self._access
 
@@ -212,11 +217,8 @@ class Session:
 
     def use_reader(self, name: str) -> None:
         """Use another model from now on. If it raises ModelUnfit or Refused, the old model stays."""
-        settings = self.settings
-        before: dict[str, object] = {}
-        for key in ("reader", "server"):
-            if key in self.__dict__:
-                before[key] = self.__dict__.pop(key)
+        settings, cached = self.settings, self.__dict__
+        before: dict[str, object] = {key: cached.pop(key) for key in ("reader", "server") if key in cached}
         self.settings = replace(settings, reader=name)
         try:
             if self.server is None:

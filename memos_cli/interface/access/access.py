@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from memos_cli.cube import LIVE_STATES, Cube
@@ -22,6 +23,7 @@ from memos_cli.infrastructure.access.governance import (
     is_feeds,
 )
 from memos_cli.infrastructure.memories import filters, key_values, queries
+from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.access.callers import ROLES, TOKENS, hash_token
 from memos_cli.interface.access.targets import Target, contains, read_right
@@ -99,18 +101,12 @@ class Access:
                     self._refuse(cube, right, decision)
 
     def require_writer(self) -> None:
-        """Raise Refused unless the caller may make memories of its own."""
-        if "write" not in self.caller.most:
-            raise Refused(
-                f"the token of {self.caller.principal} allows only reading", "use a token of a writer"
-            )
+        """Raise Refused unless the caller may store memories."""
+        self._require_token("write", "allows only reading", "use a token of a writer")
 
     def require_sharing(self) -> None:
         """Raise Refused unless the caller's token allows sharing."""
-        if "share" not in self.caller.most:
-            raise Refused(
-                f"the token of {self.caller.principal} does not allow sharing", "use an owner token"
-            )
+        self._require_token("share", "does not allow sharing", "use an owner token")
 
     def require_lasting_grants(self) -> None:
         """Raise Refused unless the caller may grant rights that do not expire."""
@@ -119,10 +115,11 @@ class Access:
 
     def require_owner(self, what: str) -> None:
         """Raise Refused unless the caller has all rights of its principal; ``what`` completes the message."""
-        if "admin" not in self.caller.most:
-            raise Refused(
-                f"the token of {self.caller.principal} does not allow you to {what}", "use an owner token"
-            )
+        self._require_token("admin", f"does not allow you to {what}", "use an owner token")
+
+    def _require_token(self, right: Right, problem: str, hint: str) -> None:
+        if right not in self.caller.most:
+            raise Refused(f"the token of {self.caller.principal} {problem}", hint)
 
     def _require_lasting(self, what: str, ends: int | None = None) -> None:
         """Raise Refused if the caller's token expires before ``ends`` (None: never), the end of ``what``."""
@@ -162,21 +159,26 @@ class Access:
         self._vault.refuse(self.caller.principal, self._clock(), cube.id, cube.version, right)
         raise refused
 
+    def _change(self) -> AbstractContextManager[Transaction]:
+        return self._vault.change(self.caller.principal, self._clock())
+
     # --- rules -----------------------------------------------------------------------------------
 
     def rules(self) -> list[Rule]:
         """Return the rules that the caller gave, or that apply to it, in their order."""
-        return [rule for rule in rules.all_rules(self._vault.unrestricted) if self._concerns(rule)]
+        return [rule for rule in rules.all_rules(self._vault.unrestricted) if self._may_see(rule)]
 
-    def _concerns(self, rule: Rule) -> bool:
+    def _may_see(self, rule: Rule) -> bool:
         """Return whether the caller may see a rule."""
         return self.caller.principal in (rule.owner, rule.giver) or self.caller.is_meant(rule.principal)
 
     def grant(
         self, target: str, principal: str, right: str, *, of: str = "", expires: int | None = None
     ) -> Rule:
-        """Let a principal, a group or everyone do something with memories of the caller's (or of ``of``'s,
-        for whom it may share). Raises UsageError, Refused."""
+        """Grant a right on memories to a principal, a group or everyone. Raises UsageError, Refused.
+
+        The memories are the caller's, or those of ``of``, for whom it may share.
+        """
         name, wanted = principal_named(principal, "group"), read_right(right)
         aim = self._target(target, of)
         self._require_sharing(aim, wanted)
@@ -188,9 +190,9 @@ class Access:
         return rule
 
     def revoke(self, target: str, principal: str, right: str = "", *, of: str = "") -> int:
-        """Take back what was granted: one right, or all (""). Returns how many rules of the caller went.
+        """Revoke one right, or all (""), and the grants that depend on it.
 
-        What somebody granted by a right that it loses by this goes as well.
+        Returns how many rules of the caller ended.
         """
         aim, wanted = self._target(target, of), read_right(right) if right else ""
         # Names that memos 0.1.0 accepted can still be revoked.
@@ -198,7 +200,7 @@ class Access:
         name = principal if principal in known else principal_named(principal, "group")
         self.require_sharing()
         gone = 0
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             for rule in rules.all_rules(change.db):
                 is_it = (rule.owner, rule.kind, rule.target, rule.principal) == (
                     aim.owner, aim.kind, aim.name, name,
@@ -208,10 +210,10 @@ class Access:
                         self._require_sharing(aim, "admin")
                     rules.revoke(change, rule)
                     gone += 1
-            while orphans := [rule for rule in rules.all_rules(change.db) if not self._stands(rule)]:
+            while orphans := [rule for rule in rules.all_rules(change.db) if not self._is_valid(rule)]:
                 for rule in orphans:
                     rules.revoke(change, rule)
-                    gone += self._concerns(rule)
+                    gone += self._may_see(rule)
         return gone
 
     def _target(self, text: str, of: str) -> Target:
@@ -236,7 +238,7 @@ class Access:
                 f"{aim.owner} can, or can grant you: share (for read and write), admin",
             )
 
-    def _stands(self, rule: Rule) -> bool:
+    def _is_valid(self, rule: Rule) -> bool:
         """Return whether the giver of a rule still has the right to give it."""
         if rule.giver == rule.owner:
             return True
@@ -271,16 +273,16 @@ class Access:
         return [Task(*row) for row in rules.tasks(self._vault.connection)]
 
     def finish_task(self, task: str) -> list[str]:
-        """Archive the memories that were kept for a task. Its owner says that it is done, or its agent does.
+        """Archive the memories of a task, which its owner or its agent has finished. Returns their ids.
 
-        Returns their ids. Raises UsageError for a task that no memory is kept for.
+        Raises UsageError for a task without memories.
         """
         self.require_writer()
         found = queries.by_rowid(self._vault.connection, rules.bound_to(self._vault.connection, task))
         if not found:
             raise UsageError(f"no memory belongs to a task {task!r}", "`memos access task list` shows them")
         done = []
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             for cube in found.values():
                 header = rules.header_of(change.db, cube.n, (), self._clock())
                 if header.audience != self.caller.principal:
@@ -309,7 +311,7 @@ class Access:
             check_principal(group, ("group",))
         members = known.get(group, []) if remove else []
         names = [each if each in members else principal_named(each) for each in principals]
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             return rules.join(change, group, names, remove=remove)
 
     def create_token(self, principal: str, role: str, expires: int | None) -> tuple[Token, str]:
@@ -322,12 +324,12 @@ class Access:
             raise UsageError(f"{role!r} is not a role", f"one of {', '.join(ROLES)}")
         self._require_lasting("the token", expires)
         said = f"memos_{secrets.token_urlsafe(32)}"
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             n = rules.add_token(change, name, role, hash_token(said), expires)
         return Token(n, name, role, self._clock(), expires), said
 
     def tokens(self) -> list[Token]:
-        """Return the tokens; those of others only to the vault's maker."""
+        """Return the tokens; those of others only to the vault's creator."""
         rows = self._vault.unrestricted.execute(
             "SELECT n, principal, role, created, expires FROM token ORDER BY n"
         )
@@ -341,15 +343,12 @@ class Access:
         found = {each.n: each for each in self.tokens()}
         if n not in found:
             raise UsageError(f"there is no token {n}", "`memos access token list` shows them")
-        with self._vault.change(self.caller.principal, self._clock()) as change:
+        with self._change() as change:
             rules.drop_token(change, n, found[n].principal)
         return found[n]
 
     def require_tokens(self, wanted: bool) -> None:
-        """Let in only who holds a token, or again everybody who can read the files.
-
-        Raises UsageError where the maker holds none: it would lock itself out.
-        """
+        """Require a token for every access, or no longer. Raises UsageError if the creator has none."""
         self.require_maker("require tokens")
         self._require_lasting("this policy")
         mine = (self.caller.principal, self._clock())
@@ -375,19 +374,19 @@ class Access:
         if which not in ("all", "prompts"):
             raise UsageError(f"{which!r} is neither all nor prompts", "memos audit reads all")
         if which != self.audited_reads:
-            with self._vault.change(self.caller.principal, self._clock()) as change:
+            with self._change() as change:
                 rules.set_policy(change, READS, "" if which == "all" else which)
 
     @property
     def is_maker(self) -> bool:
-        """Whether the caller made the vault, and is not held to less by its token."""
+        """Whether the caller created the vault, and its token does not limit it."""
         row = self._vault.unrestricted.execute(
             "SELECT principal FROM audit WHERE action = 'init' ORDER BY n LIMIT 1"
         ).fetchone()
         return row is not None and row[0] == self.caller.principal and "admin" in self.caller.most
 
     def require_maker(self, what: str) -> None:
-        """Raise Refused unless the caller is the maker; ``what`` completes the message."""
+        """Raise Refused unless the caller created the vault; ``what`` completes the message."""
         if not self.is_maker:
             raise Refused(
                 f"only the vault's creator may {what}", "memos audit --action init shows who that is"

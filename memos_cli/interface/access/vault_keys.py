@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from memos_cli.errors import MemosError, Refused, UsageError
 from memos_cli.files import forbid_vault, hold_folder, make_folder, read_small, write_whole
@@ -58,10 +57,10 @@ class KeyKeeper:
         if self.file or encryption.keeper == "file":
             return _read(self.file or Path(encryption.file))
         if encryption.keeper == "keyring":
-            text = _keyring().get_password(SERVICE, encryption.recipient)
-            if text is None:
+            cipher = _from_keyring(encryption.recipient)
+            if cipher is None:
                 raise Refused(f"the keyring has no key of {folder}", _NAME_IT)
-            return cipher_of(text, "the keyring")
+            return cipher
         try:
             wrapped = read_small(folder / WRAPPED)
         except OSError as error:
@@ -69,8 +68,10 @@ class KeyKeeper:
         return unwrap(wrapped, self.ask(str(folder), False))
 
     def make(self, folder: Path) -> tuple[Encryption, Cipher]:
-        """A new key, kept where ``keeper`` says. One that is there already is taken: that of a vault whose
-        making was cut short, or a file that the user brings."""
+        """Store a new key where ``keeper`` says, and return it.
+
+        An existing key is used: that of a vault whose ``init`` was interrupted, or a file of the user's.
+        """
         encryption, cipher = self._make(folder)
         self._found[encryption.recipient] = cipher
         return encryption, cipher
@@ -92,7 +93,7 @@ class KeyKeeper:
             return Encryption(cipher.recipient, "file", str(path)), cipher
         if self.keeper == "keyring":
             cipher = self._pending(folder) or new_cipher()
-            _keyring().set_password(SERVICE, cipher.recipient, cipher.secret)
+            _to_keyring(cipher)
             write_whole(folder / PENDING, cipher.recipient.encode())
             return Encryption(cipher.recipient, "keyring"), cipher
         path = folder / WRAPPED
@@ -109,8 +110,7 @@ class KeyKeeper:
             recipient = read_small(folder / PENDING).decode("utf-8", "replace")
         except FileNotFoundError:
             return None
-        text = _keyring().get_password(SERVICE, recipient)
-        return None if text is None else cipher_of(text, "the keyring")
+        return _from_keyring(recipient)
 
 
 def _read(path: Path) -> Cipher:
@@ -142,30 +142,27 @@ def _write(path: Path, cipher: Cipher) -> None:
         raise MemosError(f"{path}: {error.strerror}", "choose another place with --key-file") from error
 
 
-def _keyring() -> Any:
+def _from_keyring(recipient: str) -> Cipher | None:
+    text = _call_keyring("get_password", recipient, hint=_NAME_IT)
+    return None if text is None else cipher_of(text, "the keyring")
+
+
+def _to_keyring(cipher: Cipher) -> None:
+    _call_keyring("set_password", cipher.recipient, cipher.secret, hint="keep the key in a file: --key-file")
+
+
+def _call_keyring(act: str, *arguments: str, hint: str) -> str | None:
+    """Call the system's keyring. Raises Refused if it fails, and UsageError without the library."""
     try:
         import keyring
         from keyring.errors import KeyringError
     except ImportError as error:
         raise UsageError("the system's keyring needs one more library", INSTALL) from error
-
-    class Keyring:
-        """The system's keyring, whose failures are ours."""
-
-        def get_password(self, service: str, name: str) -> str | None:
-            try:
-                found: str | None = keyring.get_password(service, name)
-                return found
-            except KeyringError as error:
-                raise Refused(f"the keyring: {error}", _NAME_IT) from error
-
-        def set_password(self, service: str, name: str, secret: str) -> None:
-            try:
-                keyring.set_password(service, name, secret)
-            except KeyringError as error:
-                raise Refused(f"the keyring: {error}", "keep the key in a file: --key-file") from error
-
-    return Keyring()
+    try:
+        found: str | None = getattr(keyring, act)(SERVICE, *arguments)
+    except KeyringError as error:
+        raise Refused(f"the keyring: {error}", hint) from error
+    return found
 
 
 def cipher_without_asking(folder: Path, identity: Identity, key_file: str) -> Cipher | None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from memos_cli.infrastructure.derived import adapters, saved_states
 from memos_cli.infrastructure.derived.adapters import Adapter
 from memos_cli.infrastructure.derived.saved_states import Activation
 from memos_cli.infrastructure.memories import queries
 from memos_cli.interface.results import Demoted
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session
 
 
 def demote(session: Session, ids: Sequence[str], *, dry_run: bool = False) -> Demoted:
@@ -54,7 +51,7 @@ def _derived_from(session: Session, ids: Sequence[str]) -> tuple[list[Activation
 
 def _detach(session: Session, states: Sequence[Activation], learned: Sequence[Adapter]) -> None:
     vault = session.vault
-    with vault.blob_changes() as blobs, vault.change(session.principal, session.now()) as change:
+    with vault.blob_changes() as blobs, session.change() as change:
         known = [each for each in states if saved_states.by_cube(vault.connection, each.cube, now=change.now)]
         blobs.update(saved_states.drop(change, each.cube) for each in known)
         for adapter in learned:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
@@ -20,7 +20,10 @@ from memos_cli.interface.ingest.sources.decoding import decode
 from memos_cli.interface.missing_vectors import embed_if_possible
 from memos_cli.interface.options import AnswerOptions, IngestOptions, ReadOptions, TrainOptions
 from memos_cli.interface.selection import promptable, select
+from memos_cli.interface.session import Session
 from memos_cli.interface.states.promotion import check_text
+from memos_cli.models.gguf.adapter_format import check_adapter
+from memos_cli.models.gguf.gguf_header import read_header
 from memos_cli.operation.adapters import parametric
 from memos_cli.operation.adapters.gate import Route, Thresholds, ask, examine
 from memos_cli.operation.adapters.parametric import Distilled, Watch
@@ -30,9 +33,6 @@ from memos_cli.operation.adapters.training import Recipe
 from memos_cli.operation.adapters.training_set import count_kinds, make_lessons, reader_of
 from memos_cli.operation.ask.prompt_layout import CITES_FROM, memory_text
 from memos_cli.validation import convert_record, parse_json
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 RECENT = 40
 """Questions of the usage log on other things that an adapter must leave alone."""
@@ -150,8 +150,6 @@ def _prepare(
 
 def _asker(session: Session) -> Reader | None:
     """Return the model, if it writes the questions; None if rules do."""
-    from memos_cli.models.gguf.gguf_header import read_header
-
     who = session.settings.distil_questions
     is_large = who == "auto" and read_header(session.reader.path).parameters >= CITES_FROM
     return reader_of(session.local_engine) if who == "model" or is_large else None
@@ -188,7 +186,7 @@ def _known(session: Session, prepared: Prepared, fingerprint: Mapping[str, str])
     if tuple(adapters.lessons(db, found.cube)) != prepared.lessons:
         return None
     if found.state != "activated":
-        with session.vault.change(session.principal, session.now()) as change:
+        with session.change() as change:
             adapters.reattach(change, found.cube)
     return Distilled(
         found.id, found.version, found.title, True, False, "", len(found.sources), found.lessons,
@@ -215,9 +213,6 @@ def examine_again(
         )
     if not session.vault.blobs.intact(adapter.blob):
         raise Damaged(f"the weights of {adapter.id} are damaged", "memos check --repair")
-    from memos_cli.models.gguf.adapter_format import check_adapter
-    from memos_cli.models.gguf.gguf_header import read_header
-
     engine = session.local_engine
     same = adapter.fingerprint.get("model") == session.fingerprint(engine)["model"]
     lessons = adapters.lessons(session.vault.connection, adapter.cube)

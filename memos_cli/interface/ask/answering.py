@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, Plan, Quote
 from memos_cli.errors import ModelUnfit
@@ -14,16 +13,14 @@ from memos_cli.infrastructure.derived import adapters
 from memos_cli.interface.ask.planning import make_plan_for, nearest
 from memos_cli.interface.ask.request import Request, read_request
 from memos_cli.interface.ask.usage import record_use
+from memos_cli.interface.options import AnswerOptions
 from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.interface.selection import promptable
+from memos_cli.interface.session import Session
 from memos_cli.moments import format_time
 from memos_cli.operation.ask.prompt_layout import CITES_FROM
 from memos_cli.operation.ask.quoting import choose_quotes
 from memos_cli.operation.states.activation import Restored
-
-if TYPE_CHECKING:
-    from memos_cli.interface.options import AnswerOptions
-    from memos_cli.interface.session import Session
 
 _CODE = ("```", "~~~", "|")
 _WRAP = re.compile(r"(\S)[ \t]*\r?\n[ \t]*(\S)")
@@ -42,28 +39,18 @@ def query(
     with session.vault.model_in_use():
         begin = time.perf_counter()
         request = read_request(session, question, promptable(session, filter), options)
-        return answer_request(
-            session, request, started, begin, on_text, is_quoted=is_quoted(session, request)
-        )
+        request = replace(request, on_text=on_text, begin=begin, started=started)
+        return answer_request(session, request, is_quoted=is_quoted(session, request))
 
 
-def answer_request(
-    session: Session,
-    request: Request,
-    started: float,
-    begin: float,
-    on_text: Callable[[str], None],
-    *,
-    is_quoted: bool,
-) -> Answer:
-    """Answer a request, and record in the audit what the user sees; times are as in ``generate``."""
+def answer_request(session: Session, request: Request, *, is_quoted: bool) -> Answer:
+    """Answer a request, and record in the audit what the user sees."""
     if is_quoted:
-        answer = _quote(session, request, started, begin, on_text)
+        answer = _quote(session, request)
     else:
         from memos_cli.interface.ask.generation import generate
 
-        generated = generate(session, request, started, begin, on_text)
-        answer = generated or _answer_without_adapters(session, request, started, begin, on_text)
+        answer = generate(session, request) or _answer_without_adapters(session, request)
     # Quoted and prompted memories have audit rows already; the user also sees these.
     hits = [each.hit for each in answer.plan.chosen] if answer.mode == "quote" else []
     hits += [answer.nearest] if answer.nearest else []
@@ -107,36 +94,31 @@ def is_quoted(session: Session, request: Request) -> bool:
         return not make_plan_for(session, engine, request).adapters
 
 
-def _answer_without_adapters(
-    session: Session, request: Request, started: float, begin: float, on_text: Callable[[str], None]
-) -> Answer:
+def _answer_without_adapters(session: Session, request: Request) -> Answer:
     """Answer without adapters, after an adapter gave an answer that it was not trained on."""
     from memos_cli.interface.ask.generation import generate
 
     request = replace(request, options=replace(request.options, text_only=True))
-    way = _quote if is_quoted(session, request) else generate
-    answer = way(session, request, started, begin, on_text)
+    answer = (_quote if is_quoted(session, request) else generate)(session, request)
     assert answer is not None, "only an adapter has learned anything"
     note = "adapter: not used (its answer is not one of the facts that it was trained on)"
     return replace(answer, plan=replace(answer.plan, notes=(*answer.plan.notes, note)))
 
 
-def _quote(
-    session: Session, request: Request, started: float, begin: float, on_text: Callable[[str], None]
-) -> Answer:
+def _quote(session: Session, request: Request) -> Answer:
     """Answer with the sentences of memories that answer best. Opens no model."""
     plan = make_plan_for(session, None, request)
     quotes = choose_quotes(plan.chosen, words=session.settings.query_words, disputed=plan.disputed)
     dated = {label for pair in plan.disputed for label in pair}
     text = "\n".join(_line(quote, is_dated=quote.label in dated) for quote in quotes) or NOTHING
-    on_text(text)
+    request.on_text(text)
     used = {quote.cube.n: quote.cube for quote in quotes}
     record_use(
         session, list(used.values()), Restored(),
         question=request.question if request.options.log else "", forms=dict.fromkeys(used, "text"),
     )  # fmt: skip
-    total = time.perf_counter() - begin
-    timings = {"start": started, "search": total, "total": started + total}
+    total = time.perf_counter() - request.begin
+    timings = {"start": request.started, "search": total, "total": request.started + total}
     return Answer(
         request.question, text, plan, "", {name: round(seconds, 4) for name, seconds in timings.items()},
         mode="quote", answered=bool(quotes), quotes=quotes, nearest=None if quotes else nearest(plan),

@@ -7,34 +7,28 @@ reads an answer, the model reads it too, in the same batches as in the next prom
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from memos_cli.cube import STATES, Draft, Filter, new_ulids
+from memos_cli.cube import STATES, Draft, Filter, Span, new_ulids
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.ask.answering import answer_request, is_quoted
-from memos_cli.interface.ask.chat_turns import asks, store_turns, turn_draft
+from memos_cli.interface.ask.chat_turns import asks, store_turns
 from memos_cli.interface.ask.read_ahead import ReadAhead
 from memos_cli.interface.ask.request import Request, never, read_request
-from memos_cli.interface.ingest.saving import save
+from memos_cli.interface.ingest.saving import Saved, save
 from memos_cli.interface.lifecycle.editing import forget
-from memos_cli.interface.results import Answer
+from memos_cli.interface.options import AnswerOptions
+from memos_cli.interface.results import Answer, Forgotten
 from memos_cli.interface.selection import pinned, promptable, select, view
+from memos_cli.interface.session import Session
+from memos_cli.models.engine import Engine
 from memos_cli.operation.ask.chat_prompt import Conversation, Turn
 from memos_cli.operation.ask.grounding import cited_labels, used
 from memos_cli.zones import show_time
-
-if TYPE_CHECKING:
-    from memos_cli.interface.ingest.saving import Saved
-    from memos_cli.interface.options import AnswerOptions
-    from memos_cli.interface.results import Forgotten
-    from memos_cli.interface.session import Session
-    from memos_cli.models.engine import Engine
-
 
 _STATED = "stored as a statement, so later questions find it; end a question with ?"
 """What a user learns whose line got no answer: it may have been no question."""
@@ -123,7 +117,8 @@ class Chat:
             with session.vault.model_in_use():
                 self._drop_unusable()
                 request, folded, quotes = self._request(question, is_stopped)
-                answer = answer_request(session, request, started, begin, show, is_quoted=quotes)
+                request = replace(request, on_text=show, begin=begin, started=started)
+                answer = answer_request(session, request, is_quoted=quotes)
         except BaseException:
             if text := "".join(shown).strip():  # ended in the middle of an answer: keep what was shown
                 self._add_turn(Turn(question, text, request.call, (), self._used(text, request)), asked, "")
@@ -181,7 +176,7 @@ class Chat:
         return frozenset(cube.n for cube in found if used(text, cube.text))
 
     def _stored_turns(self) -> frozenset[int]:
-        """The stored turns that are in the prompt, by row number."""
+        """Return the stored turns in the prompt, by row number."""
         ids = [id for turn in self._conversation.turns for id in turn.ids]
         return frozenset(queries.by_ids(self.session.vault.connection, ids).values()) if ids else frozenset()
 
@@ -234,7 +229,6 @@ class Chat:
             self._ahead = None
 
     def _clear_cache(self) -> None:
-        """Clear the model's cache."""
         self._stop_reading_ahead()
         self.session.clear_cache()
 
@@ -255,7 +249,7 @@ class Chat:
     def _add_pending(self, turn: Turn, text: str, time: int, author: str, role: str) -> None:
         is_answer = role == "assistant"
         at, title = 2 * (turn.number - 1) + is_answer, f"Chat {show_time(self._begun)[:16]}"
-        draft = turn_draft(text, at, self.id, title=title, time=time, author=author, role=role)
+        draft = Draft(text, Span(at, at), "dialogue", title, f"{self.id}/{at}", time, author, role)
         self._pending.append(_PendingTurn(turn.number, draft, tuple(turn.made_from) if is_answer else ()))
 
     def _store(self) -> list[str]:
@@ -324,7 +318,7 @@ class Chat:
         chat and from the model's cache. Returns what was deleted from the vault, and the removed turns.
         """
         ids = self.find(what)
-        forgotten = [self._forget(ids)] if ids else []
+        forgotten = [forget(self.session, ids, None, dry_run=False)] if ids else []
         cubes = [cube for each in forgotten for cube in each.cubes]
         numbers, lost = {cube.n for cube in cubes}, {cube.id for cube in cubes}
         removed = [turn for turn in self.turns if turn.made_from & numbers or lost & {*turn.ids}]
@@ -332,14 +326,11 @@ class Chat:
             removed = self.turns[-1:] if not what else [*self.turns]
         rest = [id for turn in removed for id in turn.ids if id not in lost]
         if rest:  # the question reveals what was forgotten
-            forgotten.append(self._forget(rest))
+            forgotten.append(forget(self.session, rest, None, dry_run=False))
         self._pending = [each for each in self._pending if each.turn not in {t.number for t in removed}]
         self._remove_turns({turn.number for turn in removed})
         self._clear_cache()
         return tuple(forgotten), removed
-
-    def _forget(self, ids: Sequence[str]) -> Forgotten:
-        return forget(self.session, ids, None, dry_run=False)
 
     def _remove_turns(self, numbers: set[int]) -> None:
         """Remove turns from the prompt, and from the searches of follow-up questions."""

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from memos_cli.cube import Cube, Draft, Origin, Span
+from memos_cli.cube import Cube, Draft, Origin
 from memos_cli.errors import Locked, Unwritable
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.storage.fulltext import content_words
 from memos_cli.interface.ask.question_parser import read_question
+from memos_cli.interface.ask.request import Request
+from memos_cli.interface.options import IngestOptions
+from memos_cli.interface.session import Session
 from memos_cli.operation.search.ranking import side_of
-
-if TYPE_CHECKING:
-    from memos_cli.interface.ask.request import Request
-    from memos_cli.interface.session import Session
 
 _AFTER_QUESTION = re.compile(r".*[?？؟;](?=\W|\Z)", re.DOTALL)
 
@@ -38,7 +35,8 @@ def no_evidence(cube: Cube, request: Request) -> str:
         return ""
     if cube.role == "assistant":
         return "" if side_of(request.question) == "assistant" else "a chat answer, which is not a source"
-    return "a chat question" if asks(cube.text) or _repeats(cube.text, request.question) else ""
+    is_repeated = _words(cube.text) <= _words(request.question)  # perhaps without its question mark
+    return "a chat question" if is_repeated or asks(cube.text) else ""
 
 
 def asks(text: str) -> bool:
@@ -47,11 +45,6 @@ def asks(text: str) -> bool:
     if question is not None:
         return len(content_words(text[question.end() :])) <= 1
     return read_question(text, now=0).intent != "recall"
-
-
-def _repeats(text: str, question: str) -> bool:
-    """Return whether a turn only repeats the present question, perhaps without its question mark."""
-    return _words(text) <= _words(question)
 
 
 def _words(text: str) -> set[str]:
@@ -68,54 +61,26 @@ def store_turns(
     """
     from memos_cli.interface.ingest.ingest import finish  # plans need none of this
     from memos_cli.interface.ingest.ingestion import Ingestion
-    from memos_cli.interface.options import IngestOptions
+    from memos_cli.interface.redaction.redaction import guard_draft
 
-    policy = session.settings.ingest_secrets
-    drafts = [_guarded(each, policy) for each in turns]
-    job = Ingestion(
-        session.vault, IngestOptions(quarantine=session.settings.ingest_quarantine),
-        principal=session.principal, clock=session.now, max_bytes=1 << 62, on_source=lambda uri: None,
-        on_drafts=lambda count: None,
-    )  # fmt: skip
+    drafts = [guard_draft(each, session.settings.ingest_secrets) for each in turns]
+    options = IngestOptions(quarantine=session.settings.ingest_quarantine)
+    job = Ingestion(session.vault, options, principal=session.principal, clock=session.now)
     ids = job.append(drafts, Origin(chat, "chat", "", sum(len(each.text) for each in drafts)))
     notes = ["masked text that looks like a secret"] if any(each.masked for each in drafts) else []
     try:
         _link(session, ids, made_from)
-        notes += finish(session, job, embed=True, on_vectors=lambda count: None, compare=False).notes
+        notes += finish(session, job, embed=True, compare=False).notes
     except (Locked, Unwritable, OSError) as error:  # the text is durable
         notes.append(f"stored, but without a vector: {error}; run `memos embed`")
     return ids, notes
 
 
-def _guarded(draft: Draft, policy: str) -> Draft:
-
-    from memos_cli.interface.redaction.redaction import cover, guard
-
-    text, level = guard(draft.text, policy)
-    return replace(
-        draft, text=text, title=cover(draft.title, policy), sensitivity=level, masked=text != draft.text
-    )
-
-
 def _link(session: Session, ids: Sequence[str], made_from: Sequence[Sequence[int]]) -> None:
     """Link the turns to the memories they were made from, so that they are forgotten with them."""
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         stored = queries.by_ids(change.db, ids)
         for id, sources in zip(ids, made_from, strict=True):
             there = queries.by_rowid(change.db, [*sources])
             for n in there if id in stored else ():
                 links.add(change, stored[id], "derived_from", n)
-
-
-def turn_draft(text: str, at: int, ref: str, *, title: str, time: int, author: str, role: str) -> Draft:
-    """Return a turn at the position ``at`` of its chat."""
-    return Draft(
-        text,
-        Span(at, at),
-        type="dialogue",
-        title=title,
-        ref=f"{ref}/{at}",
-        time=time,
-        author=author,
-        role=role,
-    )

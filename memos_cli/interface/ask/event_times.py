@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+from memos_cli.cube import Cube, Filter, MemoryCall
+from memos_cli.interface.ask.question_parser import Parsed
 from memos_cli.interface.ask.retrieval import retrieve
+from memos_cli.interface.session import Session
 from memos_cli.interface.time.dates import milliseconds
 from memos_cli.interface.time.event_phrases import range_beside
 from memos_cli.interface.time.periods import begin_of
-from memos_cli.interface.time.times import find_range, local_time
+from memos_cli.interface.time.times import local_time, parse_range
 from memos_cli.zones import local_zone
-
-if TYPE_CHECKING:
-    from memos_cli.cube import Cube, Filter, MemoryCall
-    from memos_cli.interface.ask.question_parser import Parsed
-    from memos_cli.interface.session import Session
 
 SURE = 0.6
 """The least relevance of a memory that dates an event."""
@@ -45,11 +42,11 @@ def resolve_times(session: Session, parsed: Parsed, filter: Filter) -> tuple[Mem
 def _period_of(cube: Cube) -> tuple[int, int] | None:
     """Return the time that a memory says, or else the day of its own time; None without both."""
     then = cube.created if cube.time is None else cube.time
-    said = find_range(cube.text, now=then, zone=local_zone())
-    if said and said.after is not None and said.before is not None:
-        return said.after, said.before
+    zone = local_zone()
+    after, before = parse_range(cube.text, now=then, zone=zone) or (None, None)
+    if after is not None and before is not None:
+        return after, before
     if cube.time is None:
         return None
-    zone = local_zone()
     day = begin_of(local_time(cube.time, zone), "day")
     return milliseconds(day, zone), milliseconds(day + timedelta(days=1), zone)

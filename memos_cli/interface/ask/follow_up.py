@@ -17,7 +17,7 @@ from memos_cli.interface.ask.retrieval import retrieve
 from memos_cli.interface.results import SearchResult
 
 if TYPE_CHECKING:
-    from memos_cli.cube import Filter, Hit, MemoryCall
+    from memos_cli.cube import Filter, MemoryCall
     from memos_cli.interface.session import Session
     from memos_cli.operation.ask.chat_prompt import Turn
 
@@ -89,12 +89,9 @@ def retrieve_after(
             if n not in best or hit.relevance > best[n].relevance:
                 known = best[n].score if n in best else 0.0
                 best[n] = replace(hit, score=round(max(weight * hit.score, known), 4))
-    return replace(alone, hits=tuple(sorted(best.values(), key=_order)[:k]))
+    hits = sorted(best.values(), key=lambda hit: (-hit.score, -hit.relevance, hit.cube.n))
+    return replace(alone, hits=tuple(hits[:k]))
 
 
 def _terms(*texts: str) -> set[str]:
     return {term.text for text in texts for term in query_terms(text)}
-
-
-def _order(hit: Hit) -> tuple[float, float, int]:
-    return -hit.score, -hit.relevance, hit.cube.n

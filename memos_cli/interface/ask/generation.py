@@ -4,102 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Plan, Reuse
 from memos_cli.errors import Damaged, ModelUnfit
 from memos_cli.infrastructure.derived import adapters, saved_states
+from memos_cli.infrastructure.derived.adapters import Adapter
 from memos_cli.interface.ask.planning import make_plan_for, nearest
+from memos_cli.interface.ask.request import Request
 from memos_cli.interface.ask.usage import record_use
+from memos_cli.interface.options import AnswerOptions
 from memos_cli.interface.results import NOTHING, Answer
 from memos_cli.interface.selection import pinned
-from memos_cli.interface.session import ignore
+from memos_cli.interface.session import Session, ignore
 from memos_cli.models.engine import Engine
 from memos_cli.models.llama.loaded_adapters import LoadedAdapter
+from memos_cli.models.llama.prompt import Prompt
 from memos_cli.operation.adapters.questions.answer_check import says_any
 from memos_cli.operation.ask.grounding import cited_labels, find_unsupported, order_by_use
 from memos_cli.operation.ask.prompt_layout import cites, make_prompt, memory_text
 from memos_cli.operation.ask.repetition import SentenceStream
 from memos_cli.operation.states import activation
 from memos_cli.operation.states.activation import Restored
-
-if TYPE_CHECKING:
-    from memos_cli.infrastructure.derived.adapters import Adapter
-    from memos_cli.interface.ask.request import Request
-    from memos_cli.interface.options import AnswerOptions
-    from memos_cli.interface.session import Session
-    from memos_cli.models.llama.prompt import Prompt
-
-
-def generate(
-    session: Session, request: Request, started: float, begin: float, on_text: Callable[[str], None]
-) -> Answer | None:
-    """Plan, fill the prompt, and generate; record which memories were used.
-
-    None, and nothing is shown or recorded, if an adapter gives an answer that it was not trained on.
-    ``begin`` is when the question came (``time.perf_counter``), after the ``started`` seconds of the process.
-    """
-    question, options = request.question, request.options
-    parsed = time.perf_counter()
-    engine = session.engine
-    loaded = time.perf_counter()
-    plan, attached = _attach(session, engine, make_plan_for(session, engine, request))
-    if attached is None:  # the adapter cannot be attached: read the text instead
-        options = replace(options, text_only=True)
-        again = make_plan_for(session, engine, replace(request, options=options))
-        plan, attached = replace(again, notes=again.notes + plan.notes[-1:]), []
-    planned = time.perf_counter()
-    written, restored, counts = _Written(NOTHING), Restored(), dict[str, int]()
-    if plan.chosen or _may_converse(engine, request):
-        _audit_sending(session, engine, plan)
-        plan, prompt = _prompt(engine, plan, request)
-        tokens = [*prompt.prefix, *prompt.question]
-        if options.text_only:
-            engine.clear()
-        restore = partial(activation.restore, session.vault, engine, session.state_cache)
-        plan, restored = _reuse(session, engine, plan, tokens, options, restore)
-        held = engine.held(tokens)
-        counts = {"prompt": len(prompt), "read": len(prompt) - held, "reused": held}
-        learned = _learned_answers(session, plan)
-        written = _write(session, engine, request, prompt, attached, ignore if learned else on_text)
-        if learned:  # all that this adapter can know
-            if written.stopped != "user" and not says_any(written.text, learned, question):
-                return None
-            on_text(written.text)
-    else:
-        on_text(NOTHING)
-    text = written.text
-    found = [item for item in plan.chosen if item.found]
-    known = _adapters_by_id(session) if plan.adapters else {}
-    record_use(
-        session, [item.hit.cube for item in found], restored,
-        adapters=[known[each.id] for each in plan.adapters if each.id in known],
-        question=question if options.log else "", forms={item.hit.cube.n: item.form for item in found},
-    )  # fmt: skip
-    timings = {
-        "start": started,
-        "search": parsed - begin + planned - loaded,
-        "load": loaded - parsed,
-        "restore": restored.seconds,
-        "inject": max(0.0, written.read - planned),
-        "first_token": max(0.0, written.first - planned),
-        "total": started + time.perf_counter() - begin,
-    }
-    rounded = {name: round(seconds, 4) for name, seconds in timings.items()}
-    read = [memory_text(item.hit.cube) for item in plan.chosen]
-    if chat := request.conversation:
-        read += [memory_text(item.hit.cube) for item in chat.memories.values()]
-        read += [said for turn in chat.turns for said in (turn.question, turn.answer)]
-    cited = cited_labels(text) if cites(engine) else set[int]()
-    used = [plan.chosen[at].label for at in order_by_use(text, [item.hit.cube.text for item in plan.chosen])]
-    return Answer(
-        question, text.strip(), plan, session.model_name, rounded, answered=bool(plan.chosen),
-        nearest=None if plan.chosen else nearest(plan),
-        unsupported=find_unsupported(text, read, question) if counts else (), stopped=written.stopped,
-        order=tuple(sorted(used, key=lambda label: label not in cited)), tokens=counts,
-    )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -110,6 +37,112 @@ class _Written:
     stopped: str = "end"
     read: float = 0.0
     first: float = 0.0
+    restored: Restored = field(default_factory=Restored)
+    counts: dict[str, int] = field(default_factory=dict)
+    """Tokens, as ``Answer.tokens``; empty if the model did not run."""
+
+
+def generate(session: Session, request: Request) -> Answer | None:
+    """Plan, fill the prompt, and generate; record which memories were used.
+
+    None, and nothing is shown or recorded, if an adapter gives an answer that it was not trained on.
+    """
+    parsed = time.perf_counter()
+    engine = session.engine
+    loaded = time.perf_counter()
+    request, plan, attached = _plan(session, engine, request)
+    planned = time.perf_counter()
+    if plan.chosen or _may_converse(engine, request):
+        plan, written = _run(session, engine, request, plan, attached)
+        if written is None:
+            return None
+    else:
+        written = _Written(NOTHING)
+        request.on_text(NOTHING)
+    found = [item for item in plan.chosen if item.found]
+    known = _adapters_by_id(session) if plan.adapters else {}
+    record_use(
+        session, [item.hit.cube for item in found], written.restored,
+        adapters=[known[each.id] for each in plan.adapters if each.id in known],
+        question=request.question if request.options.log else "",
+        forms={item.hit.cube.n: item.form for item in found},
+    )  # fmt: skip
+    timings = {
+        "start": request.started,
+        "search": parsed - request.begin + planned - loaded,
+        "load": loaded - parsed,
+        "restore": written.restored.seconds,
+        "inject": max(0.0, written.read - planned),
+        "first_token": max(0.0, written.first - planned),
+        "total": request.started + time.perf_counter() - request.begin,
+    }
+    cited = cited_labels(written.text) if cites(engine) else set[int]()
+    by_use = order_by_use(written.text, [item.hit.cube.text for item in plan.chosen])
+    used = [plan.chosen[at].label for at in by_use]
+    return Answer(
+        request.question, written.text.strip(), plan, session.model_name,
+        {name: round(seconds, 4) for name, seconds in timings.items()}, answered=bool(plan.chosen),
+        nearest=None if plan.chosen else nearest(plan), unsupported=_find_unsupported(request, plan, written),
+        stopped=written.stopped, order=tuple(sorted(used, key=lambda label: label not in cited)),
+        tokens=written.counts,
+    )  # fmt: skip
+
+
+def _plan(
+    session: Session, engine: Engine, request: Request
+) -> tuple[Request, Plan, list[tuple[LoadedAdapter, float]]]:
+    """Return the plan of a request and its adapters; if one cannot be attached, a plan of texts alone."""
+    plan = make_plan_for(session, engine, request)
+    if not plan.adapters:
+        return request, plan, []
+    try:
+        known = _adapters_by_id(session)
+        return request, plan, [
+            (session.adapter_cache.load(session.vault, session.local_engine, known[a.id]), a.scale)
+            for a in plan.adapters
+        ]  # fmt: skip
+    except (Damaged, ModelUnfit) as error:
+        request = replace(request, options=replace(request.options, text_only=True))
+        plan = make_plan_for(session, engine, request)
+        return request, replace(plan, notes=(*plan.notes, f"adapter: not used ({error})")), []
+
+
+def _run(
+    session: Session,
+    engine: Engine,
+    request: Request,
+    plan: Plan,
+    attached: list[tuple[LoadedAdapter, float]],
+) -> tuple[Plan, _Written | None]:
+    """Run the model on the prompt of a plan, after a saved state if one fits; None as in ``generate``."""
+    _audit_sending(session, engine, plan)
+    plan, prompt = _prompt(engine, plan, request)
+    tokens = [*prompt.prefix, *prompt.question]
+    if request.options.text_only:
+        engine.clear()
+    restore = partial(activation.restore, session.vault, engine, session.state_cache)
+    plan, restored = _reuse(session, engine, plan, tokens, request.options, restore)
+    held = engine.held(tokens)
+    learned = _learned_answers(session, plan)
+    written = _write(session, engine, request, prompt, attached, ignore if learned else request.on_text)
+    written.restored = restored
+    written.counts = {"prompt": len(prompt), "read": len(prompt) - held, "reused": held}
+    if learned:  # all that this adapter can know
+        if written.stopped != "user" and not says_any(written.text, learned, request.question):
+            return plan, None
+        request.on_text(written.text)
+    return plan, written
+
+
+def _find_unsupported(request: Request, plan: Plan, written: _Written) -> tuple[str, ...]:
+    """Return the facts of an answer that nothing in its prompt contains; see ``Answer.unsupported``."""
+    if not written.counts:
+        return ()
+    read = [memory_text(item.hit.cube) for item in plan.chosen]
+    if chat := request.conversation:
+        read += [memory_text(item.hit.cube) for item in chat.memories.values()]
+        read += [said for turn in chat.turns for said in (turn.question, turn.answer)]
+    return find_unsupported(written.text, read, request.question)
 
 
 def _write(
@@ -123,10 +156,19 @@ def _write(
     """Read a prompt, of which the engine may have some, and write the answer, until the user stops it."""
     options, settings, written = request.options, session.settings, _Written()
     temperature = settings.query_temperature if options.temperature is None else options.temperature
-    check = partial(_check, request.is_stopped)
+
+    def check(tokens: int = 0) -> None:
+        if request.is_stopped():
+            raise _Stopped
+
+    def timed(pieces: Iterator[str]) -> Iterator[str]:
+        for piece in pieces:
+            check()
+            written.first = written.first or time.perf_counter()
+            yield piece
+
     # Read in the same batches as the whole prompt: then the result is identical to the bit.
     memories = len(prompt.prefix) - len(prompt.prefix) % engine.batch
-    arrivals: list[float] = []  # of the first token; the stream yields a sentence only when it is complete
     try:
         whole = [*prompt.prefix, *prompt.question]
         if memories > engine.held(whole):  # or its last batch would be read again
@@ -136,33 +178,19 @@ def _write(
         pieces = engine.generate(
             limit=options.max_tokens or settings.query_max_tokens, temperature=temperature, seed=options.seed
         )
-        stream = SentenceStream(_timed(pieces, arrivals, check), limit_reached=lambda: not engine.ended)
+        # The stream yields a sentence only when it is complete.
+        stream = SentenceStream(timed(pieces), limit_reached=lambda: not engine.ended)
         for piece in stream:
             written.text += piece
             on_text(piece)
         written.stopped = stream.ending or "end"
     except _Stopped:
         written.stopped = "user"
-    written.first = arrivals[0] if arrivals else 0.0
     return written
 
 
 class _Stopped(Exception):
     """The user has stopped the answer."""
-
-
-def _check(is_stopped: Callable[[], bool], tokens: int = 0) -> None:
-    if is_stopped():
-        raise _Stopped
-
-
-def _timed(pieces: Iterator[str], arrivals: list[float], check: Callable[[], None]) -> Iterator[str]:
-    """Yield ``pieces``, and ``check`` before each; append the time of the first to ``arrivals``."""
-    for piece in pieces:
-        check()
-        if not arrivals:
-            arrivals.append(time.perf_counter())
-        yield piece
 
 
 def _may_converse(engine: Engine, request: Request) -> bool:
@@ -191,7 +219,7 @@ def _audit_sending(session: Session, engine: Engine, plan: Plan) -> None:
     """Record which memories another machine gets, before it gets them. Raises Unwritable."""
     if engine.host:
         cubes = {item.hit.cube.id: item.hit.cube for item in plan.chosen if item.form != "adapter"}
-        with session.vault.change(session.principal, session.now()) as change:
+        with session.change() as change:
             change.audit_outgoing("send", [(cube.id, cube.version) for cube in cubes.values()], engine.host)
 
 
@@ -204,22 +232,6 @@ def _prompt(engine: Engine, plan: Plan, request: Request) -> tuple[Plan, Prompt]
         chat.label(plan.chosen)
         prompt = chat.prompt(engine, question, plan.chosen, system)
     return replace(plan, notes=plan.notes + ((prompt.note,) if prompt.note else ())), prompt
-
-
-def _attach(
-    session: Session, engine: Engine, plan: Plan
-) -> tuple[Plan, list[tuple[LoadedAdapter, float]] | None]:
-    """Load the adapters of a plan; None, and a note in the plan, if one of them cannot be loaded."""
-    if not plan.adapters:
-        return plan, []
-    try:
-        known = _adapters_by_id(session)
-        return plan, [
-            (session.adapter_cache.load(session.vault, session.local_engine, known[a.id]), a.scale)
-            for a in plan.adapters
-        ]
-    except (Damaged, ModelUnfit) as error:
-        return replace(plan, notes=(*plan.notes, f"adapter: not used ({error})")), None
 
 
 def _learned_answers(session: Session, plan: Plan) -> list[str]:

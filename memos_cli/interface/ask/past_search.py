@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from memos_cli.cube import Cube, Filter
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.as_of import Snapshot
 from memos_cli.interface.results import SearchResult
+from memos_cli.interface.session import Session
 from memos_cli.operation.search.hybrid_search import search as find
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 _BY_WORDS = "searched by words alone: vectors are those of now"
 

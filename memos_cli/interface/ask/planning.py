@@ -22,6 +22,7 @@ from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.ask.prompt_layout import cites, costs, estimated_costs, room_for_memories
 from memos_cli.operation.ask.scheduler import EACH, make_plan
 from memos_cli.operation.search.duplicates import find_duplicates
+from memos_cli.operation.search.embedding import row_in_use
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.derived.adapters import Adapter
@@ -65,21 +66,13 @@ def make_plan_for(
     ``counts`` gives their tokens without an engine. ``trial`` is an adapter that replaces all others, to test
     whether it would be attached. Raises UsageError if the context is too small.
     """
-    settings, question, call = session.settings, request.question, request.call
-    options, chat = request.options, request.conversation
+    settings, call, chat = session.settings, request.call, request.conversation
     if engine is not None:
         request = replace(request, filter=request.filter.up_to(session.highest_sensitivity))
     is_small = engine is not None and not cites(engine)
-    budget = options.memory_tokens or settings.query_memory
-    most, room, pins = settings.query_sources, budget, list[Cube]()
-    if engine is None and options.memory_tokens:
-        pins = pinned(session, options.view)
-    if engine is not None:
-        length = options.max_tokens or settings.query_max_tokens
-        taken = chat.taken(engine, question, options.system) if chat else 0
-        room = room_for_memories(engine, question, options.system, length, taken)
-        pins = [*chat.pins] if chat else pinned(session, options.view, session.highest_sensitivity)
-        most = most or (SMALL_READS if is_small else 0)
+    most = settings.query_sources or (SMALL_READS if is_small else 0)
+    budget = request.options.memory_tokens or settings.query_memory
+    room, pins = _space(session, engine, request, budget)
     shown, labels = (chat.shown, chat.labels) if chat else (set[int](), {})
 
     def count(cubes: Sequence[Cube]) -> list[int]:
@@ -91,16 +84,14 @@ def make_plan_for(
     vector_of = partial(_stored_vector, db, queries.embedder_in_use(db))
 
     # "List" and "summarize" are words of the request; a memory on the topic need not contain them.
-    sought = " ".join(call.topics) if call.topics and call.intent != "recall" else question
+    sought = " ".join(call.topics) if call.topics and call.intent != "recall" else request.question
 
     def choose(filter: Filter, relevance: float, *notes: str) -> Plan:
         if (found := request.found.get((sought, filter))) is None:
             found = retrieve_after(session, sought, call, request.follows, filter=filter, k=CANDIDATES)
             request.found[sought, filter] = found
         documents, learned, misses = _faster_forms(session, engine, request, found.hits, filter, pins, trial)
-        said = {hit.cube.n: reason for hit in found.hits if (reason := no_evidence(hit.cube, request))}
-        apart = _without_quoted(session, call, [hit for hit in found.hits if hit.cube.n not in said])
-        hits = [hit for hit in found.hits if hit not in apart and hit.cube.n not in said]
+        hits, unfit = _sift(session, request, found.hits)
         hits = _as_learned(hits, learned, settings.parametric_likeness)
         fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
         pairs = disputed(session, [hit for hit in hits if hit.cube.n not in fixed], relevance)
@@ -114,16 +105,39 @@ def make_plan_for(
             duplicates=find_duplicates([hit.cube for hit in hits], vector_of), is_small=is_small,
             labels=labels,
         )  # fmt: skip
-        late = [LeftOut(hit, f"does not say {' or '.join(map(repr, call.quoted))}") for hit in apart]
-        late += [
-            LeftOut(replace(hit, why={**hit.why, "relevance": 0.0}), said[hit.cube.n])
-            for hit in found.hits
-            if hit.cube.n in said
-        ]
-        plan = replace(plan, notes=plan.notes + _warnings(plan), left_out=(*late, *plan.left_out))
+        plan = replace(plan, notes=plan.notes + _warnings(plan), left_out=(*unfit, *plan.left_out))
         return _note_disputed(plan, pairs)
 
     return _plan_in_time(choose, request, settings.query_relevance)
+
+
+def _space(session: Session, engine: Engine | None, request: Request, budget: int) -> tuple[int, list[Cube]]:
+    """Return the tokens that a prompt has for memories, and the memories that are pinned in it.
+
+    Without an engine, only a prompt for another program, with its own ``budget``, has pins.
+    """
+    options, chat = request.options, request.conversation
+    if engine is None:
+        return budget, pinned(session, options.view) if options.memory_tokens else []
+    length = options.max_tokens or session.settings.query_max_tokens
+    taken = chat.taken(engine, request.question, options.system) if chat else 0
+    room = room_for_memories(engine, request.question, options.system, length, taken)
+    return room, [*chat.pins] if chat else pinned(session, options.view, session.highest_sensitivity)
+
+
+def _sift(session: Session, request: Request, hits: Sequence[Hit]) -> tuple[list[Hit], list[LeftOut]]:
+    """Return the hits that may answer, and the others with the reason."""
+    reasons = {hit.cube.n: reason for hit in hits if (reason := no_evidence(hit.cube, request))}
+    evidence = [hit for hit in hits if hit.cube.n not in reasons]
+    lacking = _without_quoted(session, request.call, evidence)
+    quoted = " or ".join(map(repr, request.call.quoted))
+    unfit = [LeftOut(hit, f"does not say {quoted}") for hit in lacking]
+    unfit += [
+        LeftOut(replace(hit, why={**hit.why, "relevance": 0.0}), reasons[hit.cube.n])
+        for hit in hits
+        if hit.cube.n in reasons
+    ]
+    return [hit for hit in evidence if hit not in lacking], unfit
 
 
 def _stored_vector(db: Connection, embedder: int, cube: int) -> Floats | None:
@@ -287,7 +301,6 @@ def _as_learned(hits: Sequence[Hit], learned: Sequence[Learned], least: float) -
 def _likenesses(session: Session, question: str) -> Callable[[Adapter], Likeness | None]:
     """Return what tells how near a question is to those that an adapter has learned; None without vectors."""
     from memos_cli.operation.adapters.routing import stored_repertoire
-    from memos_cli.operation.search.embedding import row_in_use
 
     try:
         embedder = session.embedder

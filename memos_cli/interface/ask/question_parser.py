@@ -14,9 +14,7 @@ from datetime import UTC, tzinfo
 from memos_cli.cube import MemoryCall
 from memos_cli.infrastructure.storage.fulltext import content_words
 from memos_cli.interface.time.event_phrases import Anchor, read_anchor
-from memos_cli.interface.time.times import TimeRange, find_range, parse_range, parse_when
-
-__all__ = ["Event", "Parsed", "parse", "parse_range", "parse_when", "read_question"]
+from memos_cli.interface.time.times import TimeRange, find_range
 
 _QUOTED = re.compile(
     r"“([^“”]{1,200})”|\"([^\"\n]{1,200})\"|「([^「」]{1,200})」|『([^『』]{1,200})』|《([^《》]{1,200})》"
@@ -146,7 +144,7 @@ def read_question(
     """Return what ``question`` asks for: intent, time range, topics and types of memory. Never raises.
 
     ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. What stands in quotation marks
-    is a topic as a whole, and no time phrase. ``time`` is the one it tells, where that is known.
+    is a topic as a whole, and no time phrase. ``time`` is the time in it, if that is known.
     """
     unquoted = _QUOTED.sub(lambda match: _BLANK * len(match[0]), question)
     time = time or find_range(unquoted, now=now, zone=zone)

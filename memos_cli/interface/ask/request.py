@@ -13,6 +13,7 @@ from memos_cli.interface.ask.follow_up import Follows, follow_up
 from memos_cli.interface.ask.question_parser import parse
 from memos_cli.interface.options import AnswerOptions
 from memos_cli.interface.results import SearchResult
+from memos_cli.interface.session import ignore
 from memos_cli.zones import local_zone
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ class Request:
     """The memories that are turns of this conversation, by row number: the model reads them already."""
     is_stopped: Callable[[], bool] = never
     """Whether the user has stopped the answer."""
+    on_text: Callable[[str], None] = ignore
+    """Gets the answer in pieces."""
+    begin: float = 0.0
+    """When the question came (``time.perf_counter``)."""
+    started: float = 0.0
+    """How many seconds the process ran before that."""
 
 
 def read_request(
@@ -59,7 +66,5 @@ def read_request(
     now = session.now() if options.now is None else options.now
     parsed = parse(question, now=now, zone=local_zone())
     call, notes = resolve_times(session, parsed, filter) if parsed.event else (parsed.call, ())
-    if last is None:
-        return Request(question, filter, options, call, notes)
-    call, follows = follow_up(call, last)
+    call, follows = follow_up(call, last) if last else (call, None)
     return Request(question, filter, options, call, notes, follows=follows)

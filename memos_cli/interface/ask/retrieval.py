@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter, MemoryCall
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.results import SearchResult
-from memos_cli.interface.time.times import find_range
+from memos_cli.interface.session import Session
+from memos_cli.interface.time.times import parse_range
+from memos_cli.models.embed.embedder import Embedder
+from memos_cli.operation.search.embedding import row_in_use
 from memos_cli.operation.search.hybrid_search import rerank, search, widen
 from memos_cli.operation.search.ranking import Asked
 from memos_cli.zones import local_zone
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
-    from memos_cli.models.embed.embedder import Embedder
 
 
 def retrieve(
@@ -45,8 +43,7 @@ def asked_of(call: MemoryCall) -> Asked:
 
 def _time_in(text: str, then: int) -> tuple[int | None, int | None] | None:
     """Return the time that a text from the time ``then`` says, if any."""
-    found = find_range(text, now=then, zone=local_zone())
-    return (found.after, found.before) if found else None
+    return parse_range(text, now=then, zone=local_zone())
 
 
 def has_vectors(session: Session) -> bool:
@@ -62,8 +59,6 @@ def _embedder_in_use(session: Session) -> tuple[Embedder | None, tuple[str, ...]
     # Vectors of memories that the caller may not read must not decide it.
     if session.by_words or not has_vectors(session):
         return None, ()
-    from memos_cli.operation.search.embedding import row_in_use
-
     try:
         embedder = session.embedder
     except ModelUnfit as error:

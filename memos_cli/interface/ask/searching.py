@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Filter
 from memos_cli.errors import UsageError
@@ -12,10 +11,8 @@ from memos_cli.interface.ask.question_parser import parse
 from memos_cli.interface.ask.retrieval import retrieve
 from memos_cli.interface.results import SearchResult
 from memos_cli.interface.selection import for_caller
+from memos_cli.interface.session import Session
 from memos_cli.zones import local_zone
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 
 def search(

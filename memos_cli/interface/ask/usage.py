@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube
 from memos_cli.infrastructure.derived import saved_states
+from memos_cli.infrastructure.derived.adapters import Adapter
+from memos_cli.interface.session import Session
 from memos_cli.operation.lifecycle.states import heat_after_use
 from memos_cli.operation.states import throughput
-
-if TYPE_CHECKING:
-    from memos_cli.infrastructure.derived.adapters import Adapter
-    from memos_cli.interface.session import Session
-    from memos_cli.operation.states.activation import Restored
+from memos_cli.operation.states.activation import Restored
 
 
 def record_use(

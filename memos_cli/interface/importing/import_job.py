@@ -86,8 +86,8 @@ def import_export(
         session.access.require_lasting_grants()
     options = replace(options, foreign=True)
     job = Ingestion(
-        session.vault, options, principal=session.principal, clock=session.now, max_bytes=1 << 62,
-        on_source=on_source, on_drafts=on_drafts,
+        session.vault, options, principal=session.principal, clock=session.now, on_source=on_source,
+        on_drafts=on_drafts,
     )  # fmt: skip
     sources: list[tuple[str, str, int]] = []
     with ExitStack() as stack:
@@ -264,7 +264,7 @@ def _take(
         own = _without_copies(session, bundle.uri, drafts) if bundle.has_copies else drafts
         return Reading(origin, b"", tuple(own))
 
-    job.take_reading(origin, load)
+    job.take(origin.uri, origin.sha256, load)
     if not finals:
         return
     flush()

@@ -21,8 +21,8 @@ SHARED = 1.0
 
 @contextmanager
 def collector_at_rest() -> Iterator[None]:
-    """No garbage collection meanwhile: a large source is many values at once, none of them garbage, which
-    the collector would walk again and again (6 % of an ingest of 100,000)."""
+    """Disable garbage collection in this block: it would walk the many values of a large source again and
+    again, none of which is garbage (6 % of an ingest of 100,000)."""
     was_at_work = gc.isenabled()
     gc.disable()
     try:
@@ -52,12 +52,12 @@ class SharedTransaction:
             self.flush()
 
     def flush(self) -> None:
-        """Commit what waits."""
+        """Commit the pending sources."""
         self._change = None
         self._stack.close()
 
     def drop(self) -> None:
-        """Undo what waits."""
+        """Roll back the pending sources."""
         if self._change is not None:
             self._change = None
             with suppress(_Undone):

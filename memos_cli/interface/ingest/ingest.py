@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from memos_cli.counts import counted
 from memos_cli.errors import ModelUnfit
 from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.missing_vectors import count_missing, embed_missing
+from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import cover
 from memos_cli.interface.results import Ingested
-
-if TYPE_CHECKING:
-    from memos_cli.interface.options import IngestOptions
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session, ignore
 
 
 def ingest(
@@ -27,9 +24,9 @@ def ingest(
     text: bytes | None = None,
     name: str = "",
     embed: bool = True,
-    on_source: Callable[[str], None] = lambda uri: None,
-    on_drafts: Callable[[int], None] = lambda count: None,
-    on_vectors: Callable[[int], None] = lambda count: None,
+    on_source: Callable[[str], None] = ignore,
+    on_drafts: Callable[[int], None] = ignore,
+    on_vectors: Callable[[int], None] = ignore,
     import_command: Callable[[Path], str] = lambda path: "",
     wanted: Callable[[Path], bool] = lambda path: True,
 ) -> Ingested:
@@ -58,7 +55,7 @@ def finish(
     job: Ingestion,
     *,
     embed: bool,
-    on_vectors: Callable[[int], None],
+    on_vectors: Callable[[int], None] = ignore,
     compare: bool = True,
 ) -> Ingested:
     """Compute the vectors of new memories, if ``embed``, and return the result of an ingest or import.

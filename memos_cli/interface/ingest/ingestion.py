@@ -19,10 +19,12 @@ from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.ingest import batches
 from memos_cli.interface.ingest.batches import SharedTransaction, collector_at_rest
 from memos_cli.interface.ingest.pruning import leave, note_paths, prune
-from memos_cli.interface.ingest.sources.reading import Reading, Unreadable, find, read, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, read, read_bytes
+from memos_cli.interface.ingest.sources.walk import Unreadable, find
 from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.redaction.redaction import Sensitive
 from memos_cli.interface.results import Failure
+from memos_cli.interface.session import ignore
 from memos_cli.letters import nfc
 from memos_cli.operation.lifecycle.source_diff import align
 from memos_cli.operation.lifecycle.states import next_state
@@ -44,9 +46,9 @@ class Ingestion:
         *,
         principal: str,
         clock: Callable[[], int],
-        max_bytes: int,
-        on_source: Callable[[str], None],
-        on_drafts: Callable[[int], None],
+        max_bytes: int = 1 << 62,
+        on_source: Callable[[str], None] = ignore,
+        on_drafts: Callable[[int], None] = ignore,
         import_command: Callable[[Path], str] = lambda path: "",
     ) -> None:
         """``import_command`` gives the command that imports a file that another program exported, or ""."""
@@ -66,7 +68,7 @@ class Ingestion:
 
     @contextmanager
     def together(self) -> Iterator[Callable[[], None]]:
-        """In this block, small sources are committed together. What it gives commits those that wait."""
+        """Commit small sources together in this block. Yields a function that commits those that wait."""
         self._shared = SharedTransaction(self._begin)
         with self._vault.discarding():
             try:
@@ -95,7 +97,7 @@ class Ingestion:
             )
         if name:
             load = partial(read_bytes, text, nfc(name), "", self._options.hints)
-            self._take(nfc(name), hashlib.sha256(text).hexdigest(), load)
+            self.take(nfc(name), hashlib.sha256(text).hexdigest(), load)
         else:
             self._on_source(LOOSE)
             load = partial(read_bytes, text, LOOSE, "", self._options.hints)
@@ -104,7 +106,8 @@ class Ingestion:
     def take_one(self, draft: Draft, source: str) -> str:
         """Take in one memory as it is, from a ``source`` that cannot be read again. Returns its id."""
         data = draft.text.encode()
-        (id,) = self._add_loose(Reading(Origin(source, "text", "", len(data)), data, (draft,)), source)
+        whole = replace(draft, span=Span(0, len(data)))
+        (id,) = self._add_loose(Reading(Origin(source, "text", "", len(data)), data, (whole,)), source)
         return id
 
     def append(self, drafts: Sequence[Draft], origin: Origin) -> list[str]:
@@ -136,7 +139,7 @@ class Ingestion:
             except OSError as error:
                 self.failed.append(Failure(found.uri, (error.strerror or str(error)).lower()))
                 continue
-            self._take(found.uri, sha256, partial(read, found, self._options.hints, self._import_command))
+            self.take(found.uri, sha256, partial(read, found, self._options.hints, self._import_command))
         db, given = self._vault.connection, {uri: path for uri, path in seen.items() if path}
         note_paths(db, self._change, self._principal, given)
         for folder in paths if self._options.prune or self._options.prune_all else ():
@@ -154,13 +157,9 @@ class Ingestion:
         ones are in quarantine."""
         if what in ("added", "versions", "unchanged"):
             setattr(self, what, getattr(self, what) + 1)
-            self.quarantined += held and what != "unchanged"
         if what in ("added", "versions"):
+            self.quarantined += held
             self.ids.append(id)
-
-    def take_reading(self, origin: Origin, load: Callable[[], Reading]) -> None:
-        """Ingest what was read by other means, such as one conversation of an export."""
-        self._take(origin.uri, origin.sha256, load)
 
     def is_unchanged(self, uri: str, sha256: str) -> bool:
         """Return whether a source is stored with this fingerprint and the same reading options."""
@@ -169,7 +168,8 @@ class Ingestion:
             return False
         return row.sha256 in (sha256, forgotten.seal(self._vault.connection, sha256))
 
-    def _take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
+    def take(self, uri: str, sha256: str, load: Callable[[], Reading]) -> None:
+        """Ingest the source ``uri``, unless it is stored with this fingerprint already."""
         self._on_source(uri)
         row = queries.source(self._vault.connection, uri, self._principal)
         if row is not None and self.is_unchanged(uri, sha256):
@@ -191,14 +191,14 @@ class Ingestion:
             apply(reading)
         self.failed += [Failure(part.uri, part.reason) for part in reading.failed]
         reported = {part.reason for part in reading.failed}
-        # A source with a masked secret is read each time: what was said of it once is not said again.
+        # A source with a masked secret is read each time; its notes are shown once.
         if is_new or not reading.drafts or was != (self.added, self.versions, self.archived):
             self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in reported]
 
     def _apply(self, reading: Reading) -> None:
         """Bring the vault to what ``reading`` says of its source.
 
-        Raises Locked when another process starts to ingest the same source meanwhile: it takes over.
+        Raises Locked if another process starts to ingest the same source: it goes on with it.
         """
         options, terms = self._options, self._terms(reading.origin)
         reading, left, back = self._leave_forgotten(reading)
@@ -217,7 +217,7 @@ class Ingestion:
                 if (place.span, place.bytes_sha256) != (drafts[at].span, proofs[at]):
                     change.move_place(place.n, drafts[at].span, place.digest, proofs[at])
                 if not (options.foreign and place.shared):
-                    self._dress(change, place.cube, drafts[at])
+                    self._update_fields(change, place.cube, drafts[at])
                 self.unchanged += 1
             for place, at in matched.changed:
                 change = parts.next(1)
@@ -228,9 +228,9 @@ class Ingestion:
                         self.unchanged += 1
                         continue
                 self.ids.append(change.revise_from_source(place.cube, place.n, drafts[at], proofs[at]))
-                self._dress(change, place.cube, drafts[at])
+                self._update_fields(change, place.cube, drafts[at])
                 if terms.quarantine:
-                    self._hold(change, place.cube)
+                    self._quarantine(change, place.cube)
                 self.versions += 1
             for start in range(0, len(matched.added), batches.PART):
                 added = matched.added[start : start + batches.PART]
@@ -282,11 +282,7 @@ class Ingestion:
         drafts = list(reading.drafts)
         if self._options.time is not None:
             drafts = [d if d.time is not None else replace(d, time=self._options.time) for d in drafts]
-        return (
-            drafts,
-            [draft.digest() for draft in drafts],
-            _proofs(drafts, reading.data),
-        )
+        return drafts, [draft.digest() for draft in drafts], _proofs(drafts, reading.data)
 
     def _count(self, change: Transaction, kept: Sequence[Kept], terms: NewMemoryFields) -> None:
         for each in kept:
@@ -298,22 +294,22 @@ class Ingestion:
                     rules.bind(change, each.cube, self._options.audience, self._options.task)
                 continue
             if not self._options.foreign:
-                self._renew(change, each.cube)
+                self._set_end(change, each.cube)
             self.unchanged += 1
 
-    def _dress(self, change: Transaction, cube: int, draft: Draft) -> None:
+    def _update_fields(self, change: Transaction, cube: int, draft: Draft) -> None:
         """Give a cube that is here already what this ingest says of it."""
         terms = self._options.terms
         change.tag(cube, (*terms.tags, *draft.tags))
         change.mark(cube, most_sensitive(terms.sensitivity, draft.sensitivity), raising=True)
-        self._renew(change, cube)
+        self._set_end(change, cube)
 
-    def _renew(self, change: Transaction, cube: int) -> None:
+    def _set_end(self, change: Transaction, cube: int) -> None:
         terms = self._options.terms
         if terms.expires is not None or terms.uses is not None:
             change.renew(cube, terms.expires, terms.uses)
 
-    def _hold(self, change: Transaction, cube: int) -> None:
+    def _quarantine(self, change: Transaction, cube: int) -> None:
         """Let a new version wait for a review."""
         state, _ = queries.status(change.db, cube) or ("", False)
         if state in LIVE_STATES:

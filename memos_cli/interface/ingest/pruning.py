@@ -15,7 +15,7 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.queries import Place, SourceRow, path_of
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
-from memos_cli.interface.ingest.sources.reading import below
+from memos_cli.interface.ingest.sources.walk import below
 from memos_cli.interface.results import Failure
 from memos_cli.operation.lifecycle.states import next_state
 
@@ -57,10 +57,10 @@ def prune(
     gone = [
         (row, paths)
         for row, paths in known
-        if row.uri not in seen and not any(_is_kept(path, unreadable) for path in paths)
+        if row.uri not in seen and not any(_may_exist(path, unreadable) for path in paths)
     ]
     half = len(known) > MANY and 2 * len(gone) > len(known)
-    if gone and not even_all and (half or (len(gone) == len(known) and _is_bare(folder))):
+    if gone and not even_all and (half or (len(gone) == len(known) and _is_empty_folder(folder))):
         share = f"{len(gone)} of {counted(len(known), 'source')}"
         reason = f"gone at once: {share} of this folder; nothing was archived"
         return 0, Failure(str(folder), reason, "if they are gone for good: --prune-all")
@@ -69,7 +69,7 @@ def prune(
         with begin() as change:
             for path in paths:
                 change.db.execute("DELETE FROM reached WHERE source = ? AND path = ?", (row.n, path))
-            if any(not _is_gone(path) for n, path in queries.reached(change.db, owner, row.n)):
+            if any(_status(path) != 0 for n, path in queries.reached(change.db, owner, row.n)):
                 continue  # another folder still has it
             change.finish_source(row.n, "", "")
             archived += sum(leave(change, place) for place in queries.places(change.db, row.n))
@@ -87,23 +87,19 @@ def _known(db: Connection, owner: str, roots: tuple[str, ...]) -> list[tuple[Sou
     found = []
     for row in queries.sources(db, owner, with_places=True):
         mine = [path for path in paths.get(row.n, ()) if path.startswith(roots)]
-        if row.n not in paths and row.uri.startswith(roots) and _says_nothing(row.uri):
+        if row.n not in paths and row.uri.startswith(roots) and _is_gone_or_empty(row.uri):
             mine = [row.uri]
         if mine:
             found.append((row, mine))
     return found
 
 
-def _is_kept(path: str, unreadable: Collection[str]) -> bool:
+def _may_exist(path: str, unreadable: Collection[str]) -> bool:
     """Return whether the file at a path may still exist: it cannot be read or looked up."""
     return any(path == each or path.startswith(f"{each}/") for each in unreadable) or _status(path) is None
 
 
-def _is_gone(path: str) -> bool:
-    return _status(path) == 0
-
-
-def _says_nothing(path: str) -> bool:
+def _is_gone_or_empty(path: str) -> bool:
     """Return whether there is no file, an empty file, or something else than a file."""
     status = _status(path)
     return status == 0 or (status is not None and not (stat.S_ISREG(status.st_mode) and status.st_size))
@@ -119,7 +115,7 @@ def _status(path: str) -> os.stat_result | Literal[0] | None:
         return None
 
 
-def _is_bare(folder: Path) -> bool:
+def _is_empty_folder(folder: Path) -> bool:
     """Return whether a folder contains only hidden names and folders that are empty in the same sense."""
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -131,10 +127,11 @@ def _is_bare(folder: Path) -> bool:
 
 def leave(change: Transaction, place: Place) -> bool:
     """Remove a cube from its place; archive it if that was its last one. Frozen cubes stay."""
-    match queries.status(change.db, place.cube):
-        case (state, False):
-            change.leave_place(place.n)
-            if state in LIVE_STATES and not queries.places_of(change.db, place.cube):
-                change.set_state(place.cube, next_state(state, "archive"), "archive")
-                return True
-    return False
+    state, is_frozen = queries.status(change.db, place.cube) or ("", True)
+    if is_frozen:
+        return False
+    change.leave_place(place.n)
+    if state not in LIVE_STATES or queries.places_of(change.db, place.cube):
+        return False
+    change.set_state(place.cube, next_state(state, "archive"), "archive")
+    return True

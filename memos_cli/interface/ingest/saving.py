@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Draft, Span
 from memos_cli.errors import Locked, Unwritable, UsageError
@@ -13,10 +12,8 @@ from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.missing_vectors import count_missing
 from memos_cli.interface.options import IngestOptions
 from memos_cli.interface.recalled import without_recalled
-from memos_cli.interface.redaction.redaction import cover, guard
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
+from memos_cli.interface.redaction.redaction import cover, guard_draft
+from memos_cli.interface.session import Session
 
 _FEW = 50
 """Memories without a vector that a save embeds; more of them wait for ``memos embed``."""
@@ -46,25 +43,17 @@ def save(
             raise UsageError(f"{name!r} is not a valid name", "use visible characters on one line")
     settings = session.settings
     policy = settings.ingest_secrets
-    covered, level = guard(text, policy)
-    draft = Draft(
-        covered, Span(0, len(covered.encode())), type, cover(title, policy), sensitivity=level,
-        masked=covered != text,
-    )  # fmt: skip
+    draft = guard_draft(Draft(text, Span(0, 0), type, title), policy)
     options = IngestOptions(
         terms=replace(terms, tags=tuple(cover(tag, policy) for tag in terms.tags)),
         quarantine=settings.ingest_quarantine, audience=session.principal if task else "", task=task,
     )  # fmt: skip
-    job = Ingestion(
-        session.vault, options, principal=session.principal, clock=session.now,
-        max_bytes=settings.ingest_max_mb * 1_000_000, on_source=lambda uri: None,
-        on_drafts=lambda count: None,
-    )  # fmt: skip
+    job = Ingestion(session.vault, options, principal=session.principal, clock=session.now)
     id = job.take_one(draft, source)
     notes = ["masked text that looks like a secret"] if draft.masked else []
     try:
         few = 0 < count_missing(session) <= _FEW
-        notes += finish(session, job, embed=few, on_vectors=lambda count: None).notes
+        notes += finish(session, job, embed=few).notes
     except (Locked, Unwritable, OSError) as error:  # the text is durable
         notes.append(f"saved, but without a vector: {error}; run `memos embed`")
     return Saved(id, bool(job.added), bool(job.quarantined), tuple(notes))

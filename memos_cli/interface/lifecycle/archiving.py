@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Cube, Filter
 from memos_cli.errors import UsageError
 from memos_cli.interface import selection
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.results import Tagged
+from memos_cli.interface.session import Session
 from memos_cli.operation.lifecycle.states import next_state
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 
 def move(session: Session, ids: Sequence[str], filter: Filter | None, action: str) -> Tagged:
@@ -26,7 +23,7 @@ def move(session: Session, ids: Sequence[str], filter: Filter | None, action: st
     wanted = "archived" if action == "archive" else "activated"
     if filter and action == "restore" and filter.states == LIVE_STATES:
         filter = replace(filter, states=("archived", "expired"))
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = _memories(session, ids, filter)
         changed = waiting = 0
         for cube in cubes:
@@ -49,7 +46,7 @@ def move(session: Session, ids: Sequence[str], filter: Filter | None, action: st
 
 def expire(session: Session, ids: Sequence[str], at: int | None, uses: int | None) -> Tagged:
     """Set when memories expire: at a time, or after so many uses; both None: never."""
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = _memories(session, ids, None)
         for cube in cubes:
             change.renew(cube.n, at, uses)
@@ -58,7 +55,7 @@ def expire(session: Session, ids: Sequence[str], at: int | None, uses: int | Non
 
 def freeze(session: Session, ids: Sequence[str], *, thaw: bool) -> Tagged:
     """Make memories read-only, or with ``thaw`` editable again."""
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = session.access.get_many(ids, "write")
         changed = sum(change.freeze(cube.n, thaw=thaw) for cube in cubes)
     return Tagged(len(cubes), changed)

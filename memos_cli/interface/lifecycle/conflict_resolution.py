@@ -8,19 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Cube, Filter, Hit
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.access.governance import is_feeds
 from memos_cli.infrastructure.memories import links, queries
 from memos_cli.interface.lifecycle.archiving import require_unfrozen
+from memos_cli.interface.session import Session
 from memos_cli.operation.lifecycle.states import next_state
 from memos_cli.operation.search.conflict_detection import compare
 from memos_cli.operation.search.hybrid_search import nearest_memories
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 FEW = 50
 """How many new memories are compared with the others at once; ``memos maintain`` compares more."""
@@ -62,8 +59,8 @@ def conflicts(session: Session, ids: Sequence[str] = (), *, similar: bool = Fals
     for each in found:
         one, other = cubes.get(each.source), cubes.get(each.target)
         if one and other and one.state in LIVE_STATES and other.state in LIVE_STATES:
-            later = newest(one, other)
-            pairs.append(Conflict(other if later is one else one, later, each.kind))
+            older, newer = sorted((one, other), key=_age)
+            pairs.append(Conflict(older, newer, each.kind))
     if ids:
         pairs = [pair for pair in pairs if named & {pair.older.n, pair.newer.n}]
     session.audit_reads("list", [cube for pair in pairs for cube in (pair.older, pair.newer)])
@@ -91,7 +88,7 @@ def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
     if not mine and (named or kept is not None):
         raise UsageError("there is no such conflict", "memos conflicts")
     settled = []
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         for pair in mine:
             loser = pair.older if kept is None or kept.n == pair.newer.n else pair.newer
             links.remove(change, pair.older.n, pair.kind, pair.newer.n)
@@ -132,7 +129,7 @@ def link_conflicts(
         if not kind or n in linked or n in apart:
             continue
         if not dry_run:
-            with session.vault.change(session.principal, session.now()) as change:
+            with session.change() as change:
                 links.add(change, cube, kind, n)
         yield kind, mine, others[n]
 
@@ -179,13 +176,9 @@ def link_new(session: Session, ids: Sequence[str]) -> list[str]:
     return notes
 
 
-def newest(one: Cube, other: Cube) -> Cube:
-    """Return the one of two memories with the later time."""
-
-    def key(cube: Cube) -> tuple[int, int]:
-        return (cube.created if cube.time is None else cube.time, cube.n)
-
-    return max(one, other, key=key)
+def _age(cube: Cube) -> tuple[int, int]:
+    """Return a key that sorts memories by their time, the oldest first."""
+    return (cube.created if cube.time is None else cube.time, cube.n)
 
 
 def _may_settle(session: Session, pair: Conflict) -> bool:
@@ -207,7 +200,6 @@ def disputed(session: Session, hits: Sequence[Hit], relevance: float) -> list[tu
             one, other = (hit.cube for hit in both)
             if min(hit.relevance for hit in both) < relevance and not compare(one.text, other.text):
                 continue
-            own = [cube for cube in (one, other) if not is_feeds(cube.owner)]
-            later = own[0] if len(own) == 1 else newest(one, other)
-            pairs.append((later, other if later is one else one))
+            older, newer = sorted((one, other), key=lambda cube: (not is_feeds(cube.owner), _age(cube)))
+            pairs.append((newer, older))
     return pairs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter
 from memos_cli.errors import Conflict, UsageError
@@ -19,9 +18,7 @@ from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.options import check_names
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Edited, Forgotten, Tagged
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
+from memos_cli.interface.session import Session
 
 
 def edit(session: Session, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:
@@ -33,7 +30,7 @@ def edit(session: Session, id: str, text: str | None, title: str | None, seen: i
         new_one.encode()  # an argument may contain bytes that are not text; fail before any change
     if text is not None and not text.strip():
         raise UsageError("the new text is empty", "to remove a memory: memos forget ID")
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cube = session.access.get(id, "write")
         require_unfrozen([cube])
         if seen and seen != cube.version:
@@ -68,7 +65,7 @@ def forget(
         shown = _summary(session, _to_forget(session, ids, filter, exactly=exactly), dry_run=True)
         session.audit_reads("list", shown.cubes)
         return shown
-    with vault.blob_changes() as blobs, vault.change(session.principal, session.now()) as change:
+    with vault.blob_changes() as blobs, session.change() as change:
         cubes = _to_forget(session, ids, filter, exactly=exactly)
         gone = _summary(session, cubes, dry_run=False)
         gone_now = {cube.n for cube in cubes}
@@ -132,7 +129,7 @@ def tag(
     if not remove:
         check_names(tags, "tag")
         tags = [cover(each, session.settings.ingest_secrets) for each in tags]
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = session.access.get_many(ids, "write")
         require_unfrozen(cubes)
         session.access.require(cubes, "share")  # tags decide who sees a memory
@@ -147,19 +144,19 @@ def pin(session: Session, ids: Sequence[str], view: str, *, remove: bool) -> Tag
     """Put memories at the start of every prompt of a view and attach adapters to it, or ``remove`` them."""
     if view:
         selection.view(session, view)
-    may_stand = Filter(payloads=("plaintext", "parametric"))
-    with session.vault.change(session.principal, session.now()) as change:
+    pinnable = Filter(payloads=("plaintext", "parametric"))
+    with session.change() as change:
         cubes = session.access.get_many(ids, "write")
         numbers = [cube.n for cube in cubes]
-        live = queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=may_stand)
+        live = queries.filter_ids(session.vault.connection, numbers, now=session.now(), filter=pinnable)
         for cube in () if remove else cubes:
-            if problem := _cannot_stand(cube, live):
+            if problem := _why_not_pinnable(cube, live):
                 raise UsageError(f"{cube.id} {problem}", f"memos show {cube.id}")
         changed = sum((change.unpin if remove else change.pin)(view, cube.n) for cube in cubes)
     return Tagged(len(cubes), changed)
 
 
-def _cannot_stand(cube: Cube, live: Sequence[int]) -> str:
+def _why_not_pinnable(cube: Cube, live: Sequence[int]) -> str:
     """Return why a memory cannot be pinned; "" if it can."""
     if cube.payload == "activation":
         return "is not text"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import LIVE_STATES, Cube, Draft, Span, most_sensitive
 from memos_cli.errors import UsageError, require_known
@@ -17,10 +16,8 @@ from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.redaction.redaction import cover, guard
 from memos_cli.interface.results import Tagged
+from memos_cli.interface.session import Session
 from memos_cli.operation.lifecycle.states import next_state
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 MADE = ("merged_into", "derived_from", "both_hold")
 """Kinds of links that no user makes by hand; forgetting follows the first two."""
@@ -50,7 +47,7 @@ def link(session: Session, id: str, kind: str, others: Sequence[str], *, remove:
     require_known("kind of link", kind, LINK_KINDS)
     if kind in MADE:
         raise UsageError(f"memos itself makes links {kind}", "memos merge, slice and conflicts make them")
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cube = session.access.get(id, "write")
         targets = session.access.get_many(others)
         if any(target.n == cube.n for target in targets):
@@ -85,7 +82,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
 
     Without a ``text`` it is theirs, one after the other, what says the same once.
     """
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = session.access.get_many(ids, "admin")
         if len(cubes) < 2:
             raise UsageError("a merge needs two memories or more", "memos merge ID ID…")
@@ -127,7 +124,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
 def part(session: Session, ids: Sequence[str]) -> list[Merged]:
     """Undo merges, all or none: the merged memories are back, and the one they became is archived."""
     parted = []
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         for id in ids:
             cube = session.access.get(id, "admin")
             require_unfrozen([cube])
@@ -159,7 +156,7 @@ def slice_up(session: Session, id: str, size: int) -> Merged:
     """Store the parts of a long memory as memories of their own, linked to it; archive it."""
     from semantic_text_splitter import TextSplitter
 
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cube = session.access.get(id, "admin")
         _require_own(session, change, [cube])
         pieces = TextSplitter(size).chunks(cube.text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import SENSITIVITIES, Cube, Filter
 from memos_cli.errors import Refused, UsageError, require_known
@@ -13,22 +12,20 @@ from memos_cli.interface import selection
 from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.results import Tagged
+from memos_cli.interface.session import Session
 from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.lifecycle.states import next_state
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 
 def review(session: Session, ids: Sequence[str], filter: Filter | None, *, approve: bool) -> list[Cube]:
     """Approve quarantined memories, or archive them: those of ``ids``, or all that match ``filter``.
 
-    Raises Refused for an agent: what came from outside is let in by a person.
+    Raises Refused for an agent: only a person approves memories from outside.
     """
     if not session.principal.startswith("user:"):
         raise Refused("only a user can review quarantined memories", "memos quarantine --as user:NAME")
     action = "approve" if approve else "reject"
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = _waiting(session, ids, filter)
         for cube in cubes:
             if cube.state != "quarantined":
@@ -72,7 +69,7 @@ def _waiting(session: Session, ids: Sequence[str], filter: Filter | None) -> lis
 def mark(session: Session, ids: Sequence[str], level: str) -> Tagged:
     """Set how sensitive memories are."""
     require_known("sensitivity", level, SENSITIVITIES)
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cubes = session.access.get_many(ids, "write")
         require_unfrozen(cubes)
         session.access.require(cubes, "share")  # it decides where a memory may go

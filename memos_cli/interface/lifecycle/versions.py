@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import unified_diff
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube
 from memos_cli.errors import UsageError
@@ -13,10 +12,8 @@ from memos_cli.infrastructure.memories.queries import Version
 from memos_cli.interface.lifecycle.archiving import require_unfrozen
 from memos_cli.interface.missing_vectors import embed_changed
 from memos_cli.interface.results import Edited
+from memos_cli.interface.session import Session
 from memos_cli.zones import show_time
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class Diff:
 
 def rollback(session: Session, id: str, to: int) -> Edited:
     """Give a memory a new version with the text of an old one."""
-    with session.vault.change(session.principal, session.now()) as change:
+    with session.change() as change:
         cube = session.access.get(id, "write")
         require_unfrozen([cube])
         old = version_of(session, cube, to)

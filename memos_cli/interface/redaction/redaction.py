@@ -12,9 +12,11 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
 
+from memos_cli.cube import Draft
 from memos_cli.errors import UsageError
 from memos_cli.interface.redaction.secret_cues import find_suspects, lower, split_words
 from memos_cli.interface.redaction.secret_names import find_named, is_secret
@@ -132,7 +134,7 @@ def find_personal(text: str) -> list[Sensitive]:
 
 @cache
 def knows_personal() -> bool:
-    """Whether the libraries that tell personal data are here."""
+    """Return whether the libraries that detect personal data are installed."""
     return all(importlib.util.find_spec(name) is not None for name in ("phonenumbers", "stdnum"))
 
 
@@ -166,6 +168,13 @@ def cover(text: str, policy: str) -> str:
     return guard(text, policy)[0]
 
 
+def guard_draft(draft: Draft, policy: str) -> Draft:
+    """Return a draft as ``guard`` and ``cover`` allow to store it. Raises UsageError as they do."""
+    text, level = guard(draft.text, policy)
+    title = cover(draft.title, policy)
+    return replace(draft, text=text, title=title, sensitivity=level, masked=text != draft.text)
+
+
 def note_masked(found: Sequence[Sensitive]) -> str:
     """Return the note on secrets that were masked in a source."""
     return f"masked {summary(found)}; --secrets allow keeps it"
@@ -196,9 +205,9 @@ def _in_stretch(line: str, lowered: str, offset: int) -> Iterator[Sensitive]:
                 longest = max(range(1, pattern.groups + 1), key=lambda n: len(match[n] or ""), default=0)
                 start, end = match.span(longest if longest and len(match[longest] or "") >= 12 else 0)
                 yield Sensitive(offset + start, offset + end, what)
-    for pattern, hints, is_held in _GIVEN:
+    for pattern, hints, is_secret_match in _GIVEN:
         for match in pattern.finditer(line) if _has_one(lowered, hints) else ():
-            if is_held(match):
+            if is_secret_match(match):
                 start, end = match.span("value")
                 what = _ADDRESS if pattern is _USER else "password or key"
                 yield Sensitive(offset + start, offset + end, what)
@@ -234,8 +243,6 @@ def _patterns(form: re.Pattern[str] | str, name: str = "") -> Sequence[re.Patter
     """
     if not isinstance(form, str):
         return (form,)
-    from importlib import import_module
-
     return tuple(getattr(import_module(f"detect_secrets.plugins.{form}"), name).denylist)
 
 

@@ -67,7 +67,7 @@ def _any(patterns: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in groups.items()))
 
 
-_TELLING = _any([*_patterns(_PASSWORDS), *_patterns(_KEYS), *sorted(_GLUED, reverse=True)])
+_NAMES = _any([*_patterns(_PASSWORDS), *_patterns(_KEYS), *sorted(_GLUED, reverse=True)])
 """The names, in what ``lower`` returns."""
 _KEY = _any([*_patterns(_KEYS), "token", "apikey", "accesskey"])
 _PART = re.compile(r"[^\W_]+")
@@ -154,7 +154,7 @@ def classify(name: str) -> Kind:
     words = " ".join(_PART.findall(_CAMEL.sub(" ", name)))
     found = [
         match
-        for match in _TELLING.finditer(lower(words))
+        for match in _NAMES.finditer(lower(words))
         if not words[match.end() : match.end() + 1].isalpha() or _WIDE.match(match[0])
         if match.start() == 0
         or not words[match.start() - 1].isalnum()
@@ -206,7 +206,7 @@ def find_named(text: str, start: int, end: int, lowered: str) -> Iterator[Stretc
 
     ``lowered`` is what ``lower`` returns for ``text[start:end]``.
     """
-    names = [(start + match.start(), start + match.end()) for match in _TELLING.finditer(lowered)]
+    names = [(start + match.start(), start + match.end()) for match in _NAMES.finditer(lowered)]
     if names:
         yield from _find_assigned(text, names)
         yield from _find_in_tables(text, start, end, lowered)
@@ -277,7 +277,7 @@ def _find_in_tables(text: str, start: int, end: int, lowered: str) -> Iterator[S
     for match in re.finditer(rf"^.{{1,{_HEADER}}}$", text[start:end], re.MULTILINE):
         line = match[0]
         sign = next((sign for sign in "|;\t," if line.count(sign) >= 1), "")
-        if not sign or not _TELLING.search(lowered, *match.span()):
+        if not sign or not _NAMES.search(lowered, *match.span()):
             continue
         header = [_PART.findall(cell) for cell in line.split(sign)]
         columns = [at for at, words in enumerate(header) if words and len(words) <= 3]

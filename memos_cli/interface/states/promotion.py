@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from memos_cli.cube import Cube, Filter, most_sensitive
 from memos_cli.errors import Refused, UsageError
 from memos_cli.infrastructure.derived import saved_states
 from memos_cli.infrastructure.memories import queries
 from memos_cli.interface import selection
+from memos_cli.interface.session import Session
 from memos_cli.operation.states import activation
 from memos_cli.operation.states.activation import Promoted
-
-if TYPE_CHECKING:
-    from memos_cli.interface.session import Session
 
 
 def promote(
@@ -29,7 +26,7 @@ def promote(
 ) -> Promoted:
     """Save the state of one document: the memories of ``ids`` in this order, or all that match ``filter``.
 
-    The id of an activation cube stands for its memories and its view: it is made anew. ``pinned`` makes the
+    The id of an activation cube stands for its memories and its view: it is made again. ``pinned`` makes the
     state of the view's pinned memories alone.
     """
     session.access.require_writer()

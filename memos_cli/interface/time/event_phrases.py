@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from memos_cli.interface.time.dates import milliseconds
+from memos_cli.interface.time.numerals import weekday_number
 from memos_cli.interface.time.periods import begin_of, shift
 from memos_cli.interface.time.times import local_time
+from memos_cli.moments import WEEKDAYS
 from memos_cli.zones import local_zone
 
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_CJK_DAYS = "一二三四五六日"
 _ENGLISH = re.compile(
-    rf"\b(?:the (?P<step>{'|'.join(_DAYS)}|day|week|month|year) )?(?P<relation>before|after|since|until) "
+    rf"\b(?:the (?P<step>{'|'.join(WEEKDAYS)}|day|week|month|year) )?(?P<relation>before|after|since|until) "
     r"(?P<event>(?:i|we|you|he|she|they|it|my|our|your|his|her|their|the|[A-Z]\w{1,30})\b[^?.!,;]{2,80}?)"
     r"(?= (?:about|regarding|concerning|on the topic of)\b|[?.!,;]|\s*$)",
     re.IGNORECASE,
@@ -54,7 +54,7 @@ def read_anchor(question: str) -> Anchor | None:
     if match := _CHINESE.search(question):
         day, step = match["day"], _STEPS.get(match["step"] or "", "")
         if day:
-            step = _DAYS[_CJK_DAYS.index("日" if day == "天" else day)]
+            step = WEEKDAYS[weekday_number(day)]
         return Anchor(match["event"], _RELATIONS[match["relation"]], step, match.start(), match.end())
     return None
 
@@ -65,21 +65,14 @@ def range_beside(anchor: Anchor, start: int, end: int) -> tuple[int | None, int 
     Milliseconds since 1970; None: open.
     """
     if not anchor.step:
-        match anchor.relation:
-            case "before":
-                return None, start
-            case "until":
-                return None, end
-            case "since":
-                return start, None
-            case _:
-                return end, None
+        ranges = {"before": (None, start), "until": (None, end), "since": (start, None), "after": (end, None)}
+        return ranges[anchor.relation]
     zone = local_zone()
     forward = anchor.relation in ("after", "since")
-    if anchor.step in _DAYS:
+    if anchor.step in WEEKDAYS:
         day = local_time(end if forward else start, zone)
         day = begin_of(day, "day") - timedelta(days=0 if forward else 1)
-        while day.weekday() != _DAYS.index(anchor.step):
+        while day.weekday() != WEEKDAYS.index(anchor.step):
             day += timedelta(days=1 if forward else -1)
         return milliseconds(day, zone), milliseconds(day + timedelta(days=1), zone)
     if forward:

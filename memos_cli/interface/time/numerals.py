@@ -1,15 +1,33 @@
-"""Counts in digits, English words and Chinese numerals."""
+"""Counts in digits, English words and Chinese numerals; what the patterns of times share."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 S = r"\s{1,3}"
 """Space between two words of a phrase."""
+
+
+def alternatives(words: Iterable[str]) -> str:
+    """Return a pattern of alternatives, the longest first."""
+    return "|".join(sorted(words, key=len, reverse=True)).replace(" ", S)
+
+
+def single_spaced(words: str) -> str:
+    """Return words in lower case with one space between them."""
+    return " ".join(words.lower().split())
+
+
 _DIGITS = "〇一二三四五六七八九"
 _NUMBER_WORDS = "one a an|two couple|three few several|four|five|six|seven|eight|nine|ten|eleven|twelve"
 NUMBERS = {word: n for n, words in enumerate(_NUMBER_WORDS.split("|"), 1) for word in words.split()}
-COUNT = rf"\d{{1,4}}|(?:a{S})?(?:couple|few)(?:{S}of)?|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
+COUNT = rf"\d{{1,4}}|(?:a{S})?(?:couple|few)(?:{S}of)?|{alternatives(NUMBERS)}"
+
+
+def weekday_number(letter: str) -> int:
+    """Return the weekday (Monday is 0) of a letter as in 周五 or 星期天."""
+    return "一二三四五六日".index(letter.replace("天", "日"))
 
 
 def number_of(word: str) -> int:

@@ -68,7 +68,7 @@ def begin_of(moment: datetime, kind: str) -> datetime:
 
 
 def shift(moment: datetime, count: int, kind: str) -> datetime:
-    """``moment`` moved by calendar units; the 31st becomes the last day of a shorter month."""
+    """Move ``moment`` by calendar units; the 31st becomes the last day of a shorter month."""
     months = {"month": 1, "quarter": 3, "year": 12}.get(kind)
     if months is None:
         return moment + count * timedelta(**{f"{kind}s": 1})
@@ -79,7 +79,7 @@ def shift(moment: datetime, count: int, kind: str) -> datetime:
 
 
 def period_from(start: datetime, kind: str) -> Period:
-    """The day, month ... that begins at ``start``; the last one ends with the calendar."""
+    """Return the day, month ... that begins at ``start``; the last one ends with the calendar."""
     try:
         return start, shift(start, 1, kind)
     except (ValueError, OverflowError):
@@ -87,12 +87,12 @@ def period_from(start: datetime, kind: str) -> Period:
 
 
 def calendar(now: datetime, kind: str, count: int) -> Time:
-    """The calendar day, week, month ... that is ``count`` away from the current one."""
+    """Return the calendar day, week, month ... that is ``count`` away from the current one."""
     return Time(kind, period_from(shift(begin_of(now, kind), count, kind), kind))
 
 
 def ago(now: datetime, kind: str, count: int) -> Time:
-    """``count`` units from now (negative: ago). Of hours and less the neighbouring ones belong to it."""
+    """Return ``count`` units from now (negative: ago); an hour and less with its neighbours."""
     moment = shift(now, count, kind)
     if kind in ("hour", "minute", "second"):
         return Time("hour", (shift(now, count - 1, kind), shift(now, count + 1, kind)), moment=moment)
@@ -100,14 +100,14 @@ def ago(now: datetime, kind: str, count: int) -> Time:
 
 
 def rolling(now: datetime, kind: str, count: int) -> Time:
-    """The last (negative) or next ``count`` units up to, or from, today."""
+    """Return the last (negative) or next ``count`` units up to, or from, today."""
     tomorrow = shift(begin_of(now, "day"), 1, "day")
     far = shift(begin_of(now, kind if kind in ("hour", "minute", "second") else "day"), count, kind)
     return Time("", (far, tomorrow) if count < 0 else (begin_of(now, "day"), shift(far, 1, "day")))
 
 
 def date(year: int | None, month: int, day: int | None = None, last: int | None = None) -> Time:
-    """A month or a day (or the days from ``day`` to ``last``) of a year, or of a year yet to be found."""
+    """Return a month, a day, or the days from ``day`` to ``last`` of a year, or of a year yet to be found."""
 
     def place(begin: datetime) -> Period:
         start = begin.replace(month=month, day=day or 1)
@@ -118,7 +118,7 @@ def date(year: int | None, month: int, day: int | None = None, last: int | None 
 
 
 def months(year: int | None, first: int, count: int, kind: str) -> Time:
-    """Some months of a year (quarter, season, half), or of a year yet to be found."""
+    """Return some months of a year (quarter, season, half), or of a year yet to be found."""
 
     def place(begin: datetime) -> Period:
         start = begin.replace(month=first)

@@ -25,10 +25,9 @@ def is_ahead(text: str, start: int, end: int) -> bool | None:
     """Return whether a question with a time at ``start`` to ``end`` is about the future; None if unclear."""
     if _CJK_DUE.match(text, end):
         return True
-    verbs = [match for match in _VERBS.finditer(text)]
-    verb = max(
-        (v for v in verbs if v.start() < start), key=re.Match.start, default=verbs[0] if verbs else None
-    )
+    verbs = list(_VERBS.finditer(text))
+    before = [verb for verb in verbs if verb.start() < start]
+    verb = before[-1] if before else verbs[0] if verbs else None
     if verb is None or verb["past"]:
         return False if verb else None
     # "What is on Friday?" asks for the next one, "Who is Ana, from May?" for none.

@@ -8,13 +8,13 @@ week; ``the past week`` and ``last 7 days`` reach from that long ago to the end 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from memos_cli.interface.time.dates import numeric_date
-from memos_cli.interface.time.numerals import COUNT, S, number_of
+from memos_cli.interface.time.numerals import COUNT, S, alternatives, number_of, single_spaced, weekday_number
 from memos_cli.interface.time.periods import (
     Time,
     ago,
@@ -36,16 +36,8 @@ _MONTH = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
 )
 _SEASONS = {
-    "spring": 3,
-    "summer": 6,
-    "autumn": 9,
-    "fall": 9,
-    "winter": 12,
-    "春": 3,
-    "夏": 6,
-    "秋": 9,
-    "冬": 12,
-}
+    "spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12, "春": 3, "夏": 6, "秋": 9, "冬": 12
+}  # fmt: skip
 UNIT = r"second|minute|hour|day|week|fortnight|month|quarter|year"
 _ORDINALS = ("first", "second", "third", "fourth")
 _NEAR = {"this": 0, "current": 0, "last": -1, "previous": -1, "past": -1, "next": 1, "coming": 1}
@@ -58,7 +50,7 @@ _DAY_WORDS = {
     "the day after tomorrow": 2,
     "day after tomorrow": 2,
 }
-_SEASON = "spring|summer|autumn|fall|winter"
+_SEASON = "|".join(name for name in _SEASONS if name.isascii())
 _CJK_DAYS = {
     "大前": -3, "前": -2, "一昨": -2, "昨": -1, "今": 0, "明": 1, "后": 2, "後": 2, "大后": 3, "大後": 3
 }  # fmt: skip
@@ -79,19 +71,11 @@ _CJK_UNITS = {
     "月": "month",
     "年": "year",
 }
-_CJK_UNIT = "|".join(sorted(_CJK_UNITS, key=len, reverse=True))
+_CJK_UNIT = alternatives(_CJK_UNITS)
 
 
 def _maybe(word: str | None) -> int | None:
     return number_of(word) if word else None
-
-
-def _alternatives(words: Iterable[str]) -> str:
-    return "|".join(sorted(words, key=len, reverse=True)).replace(" ", S)
-
-
-def _single_spaced(words: str) -> str:
-    return " ".join(words.lower().split())
 
 
 def _season(name: str, year: int | None) -> Time:
@@ -112,7 +96,7 @@ def _counted(
 
 
 def _near(word: str, what: str, now: datetime) -> Time:
-    """this, last, next; week, weekend, Monday, May, summer ..."""
+    """Read this, last or next, and week, weekend, Monday, May, summer ..."""
     step, name = _NEAR[word.lower()], what.lower()
     if name == "weekend":
         return weekend(shift(begin_of(now, "week"), step, "week"))
@@ -135,20 +119,14 @@ def _near(word: str, what: str, now: datetime) -> Time:
 
 
 def _cjk_near(match: re.Match[str], now: datetime) -> Time:
-    """上周五, 这周末, 下个月, 先週の金曜日."""
+    """Read 上周五, 这周末, 下个月, 先週の金曜日."""
     near, unit, day, japanese = match.groups()
     time = calendar(now, _CJK_UNITS[unit], _CJK_NEAR[near])
     assert time.period is not None
     if day == "末":
         return weekend(time.period[0])
-    number = (
-        "一二三四五六日".index(day.replace("天", "日")) if day else "月火水木金土日".index(japanese or "月")
-    )
+    number = weekday_number(day) if day else "月火水木金土日".index(japanese or "月")
     return calendar(time.period[0], "day", number) if day or japanese else time
-
-
-def _half_ago(match: re.Match[str], now: datetime) -> Time:
-    return ago(now, "month", -6) if match[1] == "年" else ago(now, "week", -2)
 
 
 def _numeric(match: re.Match[str], now: datetime) -> Time:
@@ -201,6 +179,10 @@ class _Rule:
     firm: bool = True
 
 
+_THE = rf"(?:\bthe{S})?\b"
+_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_TO_DAY = rf"(?:{S}(?:and|to|until|till|through){S}|\s?[-–—]\s?)(?:the{S})?{_DAY}"
+_OF_YEAR = rf"(?:,?{S}({_YEAR})\b)?"
 _ISO_END = r"(?:[T ]\d{1,2}:\d\d[\d:.]*Z?)?(?![\w-])"
 ENGLISH_RULES: tuple[_Rule, ...] = (
     # Dates
@@ -216,69 +198,65 @@ ENGLISH_RULES: tuple[_Rule, ...] = (
     _Rule(r"(?<![\w./-])(\d{1,2})([-./])(\d{1,2})\2(\d{4})(?![\w/-]|\.\d)", _numeric),
     _Rule(r"(?<![\w./-])(\d\d)(\.)(\d\d)\.(\d\d)(?![\w/.-])", _numeric, firm=False),
     _Rule(
-        rf"(?:\bthe{S})?\b(\d{{1,2}})(?:st|nd|rd|th)?(?:{S}of)?{S}({_MONTH})(?:,?{S}({_YEAR})\b)?",
+        rf"{_THE}{_DAY}(?:{S}of)?{S}({_MONTH}){_OF_YEAR}",
         lambda m, now: date(_maybe(m[3]), _month(m[2]), int(m[1])),
     ),
     _Rule(
-        rf"\b({_MONTH}){S}(?:the{S})?(\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]\d)(?:,?{S}({_YEAR})\b)?",
+        rf"\b({_MONTH}){S}(?:the{S})?{_DAY}\b(?![:.]\d){_OF_YEAR}",
         lambda m, now: date(_maybe(m[3]), _month(m[1]), int(m[2])),
     ),
     _Rule(
-        rf"(?:\bthe{S})?\b(\d{{1,2}})(?:st|nd|rd|th)?(?:{S}(?:and|to|until|till|through){S}|\s?[-–—]\s?)(?:the{S})?"
-        rf"(\d{{1,2}})(?:st|nd|rd|th)?(?:{S}of)?{S}({_MONTH})(?:,?{S}({_YEAR})\b)?",
+        rf"{_THE}{_DAY}{_TO_DAY}(?:{S}of)?{S}({_MONTH}){_OF_YEAR}",
         lambda m, now: date(_maybe(m[4]), _month(m[3]), int(m[1]), int(m[2])),
     ),
     _Rule(
-        rf"\b({_MONTH}){S}(\d{{1,2}})(?:st|nd|rd|th)?(?:{S}(?:and|to|until|till|through){S}|\s?[-–—]\s?)(?:the{S})?"
-        rf"(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?{S}({_YEAR})\b)?",
+        rf"\b({_MONTH}){S}{_DAY}{_TO_DAY}\b{_OF_YEAR}",
         lambda m, now: date(_maybe(m[4]), _month(m[1]), int(m[2]), int(m[3])),
     ),
     _Rule(
         rf"\b({_MONTH}),?{S}(?:of{S})?(?:({_YEAR})|['’](\d\d))\b",
         lambda m, now: date(int(m[2] or f"20{m[3]}"), _month(m[1])),
     ),
-    _Rule(
-        rf"(?:\bthe{S})?\b(\d{{1,2}})(?:st|nd|rd|th)\b", lambda m, now: _day_of_month(int(m[1])), firm=False
-    ),
+    _Rule(rf"{_THE}(\d{{1,2}})(?:st|nd|rd|th)\b", lambda m, now: _day_of_month(int(m[1])), firm=False),
     _Rule(rf"\b({_MONTH})(?!\w|-|['’]s)", lambda m, now: date(None, _month(m[1])), firm=False),
     # Quarters, seasons, years
     _Rule(r"\bQ([1-4])\b", lambda m, now: _part("q", int(m[1]), None), firm=False),
     _Rule(rf"\b([QH])([1-4]),?{S}(?:of{S})?({_YEAR})\b", lambda m, now: _part(m[1], int(m[2]), int(m[3]))),
     _Rule(rf"\b({_YEAR})[- ]?([QH])([1-4])\b", lambda m, now: _part(m[2], int(m[3]), int(m[1]))),
     _Rule(
-        rf"(?:\bthe{S})?\b({'|'.join(_ORDINALS)}){S}(quarter|half){S}of{S}"
-        rf"(?:(?:the{S})?(?:({_alternatives(_NEAR)}){S})?year|({_YEAR}))\b",
+        rf"{_THE}({'|'.join(_ORDINALS)}){S}(quarter|half){S}of{S}"
+        rf"(?:(?:the{S})?(?:({alternatives(_NEAR)}){S})?year|({_YEAR}))\b",
         _part_of,
     ),
     _Rule(
-        rf"(?:\bthe{S})?\b({'|'.join(_ORDINALS)}){S}quarter\b(?!{S}of\b)",
+        rf"{_THE}({'|'.join(_ORDINALS)}){S}quarter\b(?!{S}of\b)",
         lambda m, now: _part("q", _ORDINALS.index(m[1].lower()) + 1, None),
         firm=False,
     ),
-    _Rule(rf"(?:\bthe{S})?\b({_SEASON}),?{S}(?:of{S})?({_YEAR})\b", lambda m, now: _season(m[1], int(m[2]))),
-    _Rule(rf"(?:\bthe{S})?\b({_SEASON})\b(?!{S}(?-i:[A-Z]))", lambda m, now: _season(m[1], None), firm=False),
+    _Rule(rf"{_THE}({_SEASON}),?{S}(?:of{S})?({_YEAR})\b", lambda m, now: _season(m[1], int(m[2]))),
+    _Rule(rf"{_THE}({_SEASON})\b(?!{S}(?-i:[A-Z]))", lambda m, now: _season(m[1], None), firm=False),
     _Rule(rf"\bthe{S}year{S}({_YEAR})\b", lambda m, now: _year(m[1])),
     _Rule(rf"(?<![\w.:/-])({_YEAR})(?![\w:/年-]|\.\d|\s?[%°€$£¥])", lambda m, now: _year(m[1]), firm=False),
     _Rule(rf"(?<![\w./-])({_YEAR})\s?[-–—]\s?({_YEAR})(?![\w/-])", _years, firm=False),
-    _Rule(rf"(?:\bthe{S})?\b((?:19|20)\d0)['’]?s\b", lambda m, now: _decade(int(m[1])), firm=False),
+    _Rule(rf"{_THE}((?:19|20)\d0)['’]?s\b", lambda m, now: _decade(int(m[1])), firm=False),
     # Relative to now
     _Rule(
-        rf"\b({_alternatives(_DAY_WORDS)})\b(?:{S}(?:morning|afternoon|evening|night)\b)?(?!['’]s{S}(?-i:[A-Z]))",
-        lambda m, now: calendar(now, "day", _DAY_WORDS[_single_spaced(m[1])]),
+        rf"\b({alternatives(_DAY_WORDS)})\b(?:{S}(?:morning|afternoon|evening|night)\b)?(?!['’]s{S}(?-i:[A-Z]))",
+        lambda m, now: calendar(now, "day", _DAY_WORDS[single_spaced(m[1])]),
     ),
     _Rule(rf"\b({COUNT}){S}({UNIT})s?{S}ago\b", lambda m, now: _counted(now, m[1], m[2], -1, ago)),
     _Rule(rf"\b({COUNT}){S}({UNIT})s?{S}from{S}now\b", lambda m, now: _counted(now, m[1], m[2], 1, ago)),
     _Rule(
-        rf"(?:\bthe{S})?\b(last|past|previous|next|coming){S}({COUNT}){S}({UNIT})s?\b",
+        rf"{_THE}(last|past|previous|next|coming){S}({COUNT}){S}({UNIT})s?\b",
         lambda m, now: _counted(now, m[2], m[3], 1 if m[1].lower() in ("next", "coming") else -1, rolling),
     ),
     _Rule(
-        rf"(?:\bthe{S})?\b({_alternatives(_NEAR)}){S}(week|month|quarter|year|weekend|{'|'.join(WEEKDAYS)}|{_SEASON}|{_MONTH})"
+        rf"{_THE}({alternatives(_NEAR)}){S}(week|month|quarter|year|weekend|{'|'.join(WEEKDAYS)}|{_SEASON}|{_MONTH})"
         rf"(?:{S}(?:morning|afternoon|evening|night))?\b(?!-)",
         lambda m, now: _near(m[1], m[2], now),
     ),
     _Rule(
-        rf"(?:\bthe{S})?\b(week|month|year){S}before{S}last\b",
+        rf"{_THE}(week|month|year){S}before{S}last\b",
         lambda m, now: calendar(now, m[1].lower(), -2),
     ),
     _Rule(rf"\b({'|'.join(WEEKDAYS)})\b", lambda m, now: weekday(WEEKDAYS.index(m[1].lower())), firm=False),
@@ -301,16 +279,16 @@ CJK_RULES: tuple[_Rule, ...] = (
     ),
     _Rule(rf"(?<!\d)({_CJK_DAY})\s?[日号號]", lambda m, now: _day_of_month(number_of(m[1])), firm=False),
     _Rule(
-        rf"(?<![目之以此])({_alternatives(_CJK_DAYS)})[天日晚夜早晨](?![气氣])(?:[早晚]上|上午|下午|中午)?",
+        rf"(?<![目之以此])({alternatives(_CJK_DAYS)})[天日晚夜早晨](?![气氣])(?:[早晚]上|上午|下午|中午)?",
         lambda m, now: calendar(now, "day", _CJK_DAYS[m[1]]),
     ),
     _Rule(r"(おととい)|きのう", lambda m, now: calendar(now, "day", -2 if m[1] else -1)),
     _Rule(
-        rf"(?<![目之以此])({_alternatives(_CJK_YEARS)})年(?!代)",
+        rf"(?<![目之以此])({alternatives(_CJK_YEARS)})年(?!代)",
         lambda m, now: calendar(now, "year", _CJK_YEARS[m[1]]),
     ),
     _Rule(
-        rf"(?<![以晚早线線网網日基版成样書课文原未近天一底之回])({_alternatives(_CJK_NEAR)})一?[个個]?"
+        rf"(?<![以晚早线線网網日基版成样書课文原未近天一底之回])({alternatives(_CJK_NEAR)})一?[个個]?"
         rf"(周|週|星期|礼拜|禮拜|月|季度|季|年)(?!末?报|刊)(?:(?<=[周週期拜])([一二三四五六日天末])|の([月火水木金土日])曜日?)?",
         _cjk_near,
     ),
@@ -322,7 +300,10 @@ CJK_RULES: tuple[_Rule, ...] = (
         rf"({_CJK_COUNT})\s?[个個かヶカケ]?\s?({_CJK_UNIT})(?:之后|以后|之後|以後|后|後)(?![面端])",
         lambda m, now: _counted(now, m[1], _CJK_UNITS[m[2]], 1, ago),
     ),
-    _Rule(r"半(年)(?:之前|以前|前)|半[个個]月(?:之前|以前|前)", _half_ago),
+    _Rule(
+        r"半(年)(?:之前|以前|前)|半[个個]月(?:之前|以前|前)",
+        lambda m, now: ago(now, "month", -6) if m[1] else ago(now, "week", -2),
+    ),
     _Rule(
         rf"(最近|过去|過去|近|这|這|直近|未来|未來|接下来)的?\s?({_CJK_COUNT})\s?[个個かヶ]?\s?({_CJK_UNIT})(?:以[来來内內]|[内內]|間)?",
         lambda m, now: _counted(now, m[2], _CJK_UNITS[m[3]], 1 if m[1][0] in "未接" else -1, rolling),
@@ -332,7 +313,7 @@ CJK_RULES: tuple[_Rule, ...] = (
     _Rule(r"(春|夏|秋|冬)[天季]", lambda m, now: _season(m[1], None), firm=False),
     _Rule(
         r"(?<![每逢一二两三四五六七八九十\d几幾单双])(?:周|週|星期|礼拜|禮拜)([一二三四五六日天])",
-        lambda m, now: weekday("一二三四五六日".index(m[1].replace("天", "日"))),
+        lambda m, now: weekday(weekday_number(m[1])),
     ),
 )
 
@@ -358,7 +339,7 @@ _VERB = re.compile(r"\b(?:may|march)\b(?!.*\d{4})", re.DOTALL)
 
 
 def mentions(text: str, now: datetime) -> Iterator[Time]:
-    """Every time phrase of ``text``, from left to right; where two overlap, the earlier, then the longer."""
+    """Yield the time phrases of ``text`` in order; where two overlap, the earlier, then the longer."""
     found = [
         (match.start(), -match.end(), n, match, rule)
         for rules in (ENGLISH_RULES if _ENGLISH_CUE.search(text) else (), () if text.isascii() else CJK_RULES)
@@ -379,7 +360,7 @@ def mentions(text: str, now: datetime) -> Iterator[Time]:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compiled when first needed: all rules together take 30 ms, which most questions need not pay."""
+    """Compile a pattern when it is first needed: all together take 30 ms."""
     return re.compile(pattern, re.IGNORECASE)
 
 

@@ -16,13 +16,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS
 from memos_cli.interface.time.dates import CLOCK, clock_of, milliseconds, read_date, two_days
-from memos_cli.interface.time.numerals import COUNT, NUMBERS, S, number_of
+from memos_cli.interface.time.numerals import COUNT, NUMBERS, S, alternatives, number_of, single_spaced
 from memos_cli.interface.time.periods import Period, Time, begin_of, period_from, shift
 from memos_cli.interface.time.tense import is_ahead
 from memos_cli.interface.time.time_expressions import UNIT, mentions, read_whole
 from memos_cli.moments import LAST_TIME, MONTHS, WEEKDAYS, utc
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +71,13 @@ def parse_when(text: str, *, now: int, zone: tzinfo = UTC, future: bool = False,
 
 
 def parse_range(text: str, *, now: int, zone: tzinfo = UTC) -> tuple[int | None, int | None] | None:
-    """The half-open range ``(after, before)`` in milliseconds that ``text`` speaks of; ``None`` is open."""
+    """Return the half-open range ``(after, before)`` in milliseconds that ``text`` names; None: open."""
     found = find_range(text, now=now, zone=zone)
     return (found.after, found.before) if found else None
 
 
 def find_range(text: str, *, now: int, zone: tzinfo = UTC) -> TimeRange | None:
-    """The first time that ``text`` speaks of, and where; None where it speaks of none. Never raises."""
+    """Return the first time that ``text`` names, and where; None if it names none. Never raises."""
     try:
         local = local_time(now, zone)
         found = _first_range(text, _narrowed(text, list(mentions(text, local))), local)
@@ -92,7 +90,7 @@ def find_range(text: str, *, now: int, zone: tzinfo = UTC) -> TimeRange | None:
 
 
 def local_time(now: int, zone: tzinfo) -> datetime:
-    """A moment as the clocks of ``zone`` show it."""
+    """Return a moment as the clocks of ``zone`` show it."""
     return utc(now).astimezone(zone).replace(tzinfo=None)
 
 
@@ -113,7 +111,7 @@ _UNITS = {
     }.items()
     for name in names.split()
 }
-_UNIT_NAMES = "|".join(sorted(_UNITS, key=len, reverse=True))
+_UNIT_NAMES = alternatives(_UNITS)
 _OFFSET = re.compile(
     rf"(?!(?:19|20)\d0s$)(?:(?P<in>in){S}|(?P<sign>[+-])\s?)?"
     rf"(?P<counts>(?:\d{{1,6}}\s?(?:{_UNIT_NAMES})\s?)+|(?:[a-z]{{1,6}}{S})(?:{_UNIT_NAMES}))(?P<when>{S}from{S}now|{S}ago)?",
@@ -146,10 +144,8 @@ def _offset(text: str, now: int, zone: tzinfo, future: bool) -> int | None:
     local = local_time(now, zone)
     moment, exact = local, timedelta()
     for word, name in _STEP.findall(match["counts"]):
-        if not word.isdecimal() and _VAGUE.fullmatch(word):
-            return None
-        if not word.isdecimal() and word.lower() not in NUMBERS:
-            return None  # "last week"
+        if not word.isdecimal() and (word.lower() not in NUMBERS or _VAGUE.fullmatch(word)):
+            return None  # "last week", "few days"
         count, unit = number_of(word), _UNITS[name.lower()]
         count, unit = (2 * count, "week") if unit == "fortnight" else (count, unit)
         count = count if forward else -count
@@ -226,8 +222,8 @@ _MEANINGS = {
     "on": "on|over|within|for|at|through|of",
 }
 _LEADS = {word: meaning for meaning, words in _MEANINGS.items() for word in words.split("|")}
-_ENGLISH_LEADS = "|".join(sorted((w for w in _LEADS if w.isascii()), key=len, reverse=True)).replace(" ", S)
-_CJK_LEADS = "|".join(sorted((w for w in _LEADS if not w.isascii()), key=len, reverse=True))
+_ENGLISH_LEADS = alternatives(word for word in _LEADS if word.isascii())
+_CJK_LEADS = alternatives(word for word in _LEADS if not word.isascii())
 _PART = rf"(?:the{S})?(?:start|beginning|end|middle){S}of|about|around|early|mid|late|the"
 _LEAD = re.compile(
     rf"(?:(?<!\w)({_ENGLISH_LEADS})(?:{S}(?:{_PART}))?(?:{S}|-)|({_CJK_LEADS})\s?)$", re.IGNORECASE
@@ -283,7 +279,7 @@ class _Range:
 
 
 def _narrowed(text: str, times: list[Time]) -> list[Time]:
-    """Joins a date without a year to the year beside it: "May of last year", "去年五月", "上个月5号"."""
+    """Join a date without a year to the year beside it: "May of last year", "去年五月", "上个月5号"."""
     joined: list[Time] = []
     for time in times:
         before = joined[-1] if joined else None
@@ -302,7 +298,7 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
     times = [time for time in times if not _is_quantity(text, time)]
     for time, following in zip(times, [*times[1:], None], strict=True):
         lead = _LEAD.search(text[max(0, time.start - 40) : time.start])
-        meaning = _LEADS[_plain(lead[1] or lead[2])] if lead else ""
+        meaning = _LEADS[single_spaced(lead[1] or lead[2])] if lead else ""
         start = time.start - len(lead[0]) if lead and meaning else time.start
         gap_end = following.start if following else time.end
         to = following is not None and bool(_TO.fullmatch(text, time.end, gap_end))
@@ -311,7 +307,7 @@ def _first_range(text: str, times: list[Time], now: datetime) -> _Range | None:
             paired = meaning in ("from", "between", "since", "in", "on")
             if paired or (time.firm and following.firm and time.kind != "now"):
                 return _Range(_between(time, following, now), start, following.end)
-        if not _meant(text, time, meaning):
+        if not _is_time(text, time, meaning):
             continue
         tail = _TAIL.match(text, time.end)
         end = tail.end() if tail else time.end
@@ -350,8 +346,8 @@ def _is_quantity(text: str, time: Time) -> bool:
     return word > "\u2e80" or word in ("Hz", "Kg", "Km") or (len(word) > 1 and word.isupper())
 
 
-def _meant(text: str, time: Time, meaning: str) -> bool:
-    """Whether a phrase is a time at all: "2022" is after "in", and not in "model 2022"."""
+def _is_time(text: str, time: Time, meaning: str) -> bool:
+    """Return whether a phrase is a time at all: "2022" is after "in", and not in "model 2022"."""
     if time.kind == "now":
         return False
     if _CJK_MONTH.fullmatch(text, time.start, time.end) and not meaning:
@@ -384,7 +380,7 @@ def _bounded(period: Period, meaning: str) -> tuple[datetime | None, datetime | 
 
 
 def _between(first: Time, last: Time, now: datetime) -> Period:
-    """From the begin of one to the end of the other; a year that one leaves out is the other's."""
+    """Return the time from one to the end of the other; a year that one leaves out is the other's."""
     if last.period is None and first.period is not None:
         return _hull(first.period, last.resolve(first.period[0], future=True))
     end = last.resolve(now)
@@ -393,7 +389,3 @@ def _between(first: Time, last: Time, now: datetime) -> Period:
 
 def _hull(one: Period, other: Period) -> Period:
     return min(one[0], other[0]), max(one[1], other[1])
-
-
-def _plain(words: str) -> str:
-    return " ".join(words.lower().split())

@@ -182,7 +182,7 @@ NOT_ASKED = {
     "init", "create_vault", "now", "close", "principal", "access", "vault", "reader", "engine", "embedder",
     "keys", "identify_again", "open_embedder", "use_embedder", "use_reader", "clear_cache", "open_vocabulary",
     "fingerprint", "throughput", "server", "local_engine", "model_name", "parameters", "highest_sensitivity",
-    "count_quoted",
+    "count_quoted", "change",
     "state_cache", "adapter_cache", "reranker", "embed",
     # Tell of one's own: what a caller follows and publishes itself (see test_market.py).
     "publications", "subscriptions", "subscribe", "update", "unsubscribe",

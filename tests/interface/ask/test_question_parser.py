@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from memos_cli.cube import MemoryCall
 from memos_cli.errors import UsageError
-from memos_cli.interface.ask.question_parser import parse_range, parse_when, read_question
+from memos_cli.interface.ask.question_parser import read_question
+from memos_cli.interface.time.times import parse_range, parse_when
 from memos_cli.moments import format_time
 
 NOW = int(datetime(2023, 7, 12, 15, tzinfo=UTC).timestamp() * 1000)

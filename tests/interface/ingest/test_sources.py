@@ -16,7 +16,8 @@ from memos_cli.cube import Draft
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.interface.ingest.sources.kinds import kind_of_text
 from memos_cli.interface.ingest.sources.pieces import cut, date_in, read_time
-from memos_cli.interface.ingest.sources.reading import Found, Reading, Unreadable, find, read, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, read, read_bytes
+from memos_cli.interface.ingest.sources.walk import Found, Unreadable, find
 from memos_cli.interface.options import ReadOptions
 from memos_cli.moments import parse_time
 

@@ -15,7 +15,8 @@ from memos_cli.errors import UsageError
 from memos_cli.interface.importing.formats.note_exports import read_notes
 from memos_cli.interface.importing.importers import open_export
 from memos_cli.interface.ingest.sources.decoding import decode, find_codec, looks_binary, ruler
-from memos_cli.interface.ingest.sources.reading import Found, Reading, find, read_bytes
+from memos_cli.interface.ingest.sources.reading import Reading, read_bytes
+from memos_cli.interface.ingest.sources.walk import Found, find
 from memos_cli.interface.options import ReadOptions
 from memos_cli.moments import parse_time
 

@@ -14,10 +14,11 @@ from times_tables import DATES, NOW, PHRASES, QUESTIONS, ZONED, rows
 
 from memos_cli.cube import Draft
 from memos_cli.errors import UsageError
-from memos_cli.interface.ask.question_parser import parse_when, read_question
+from memos_cli.interface.ask.question_parser import read_question
 from memos_cli.interface.ingest.sources.pieces import count_unread, read_time
 from memos_cli.interface.ingest.sources.reading import read_bytes
 from memos_cli.interface.options import ReadOptions
+from memos_cli.interface.time.times import parse_when
 from memos_cli.zones import local_zone, show_time, use_zone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from memos_cli.cube import Span
 from memos_cli.errors import MemosError, UsageError
 
+Measure = Callable[[int, int], Span]
+"""Gives the bytes in the source of a range of characters."""
 HEAD = 8192
 """Bytes at the start of a source that decide whether it is text."""
 
@@ -84,13 +86,9 @@ class Decoded:
     places: array[int] | None = None
     """Where each character ends in the bytes, for stateful encodings."""
 
-    def instead(self, text: str) -> Decoded:
-        """The same bytes, read as ``text``, which has as many characters."""
-        return replace(self, text=text)
-
 
 def looks_binary(head: bytes) -> bool:
-    """Whether the first bytes of a source are no text: NUL, or more control characters than text has."""
+    """Return whether the first bytes of a source are no text: NUL, or many control characters."""
     head = head[:HEAD]
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
         return False
@@ -161,8 +159,8 @@ def decode(data: bytes, kind: str = "", *, encoding: str = "", fallback: str = "
     return replace(found, notes=(f"not UTF-8: read as {found.encoding}", *found.notes))
 
 
-def ruler(decoded: Decoded) -> Callable[[int, int], Span]:
-    """A function from a range of characters to its Span of bytes.
+def ruler(decoded: Decoded) -> Measure:
+    """Return a function from a range of characters to its Span of bytes.
 
     It remembers the last place and encodes only what lies between, so asking for places in order is
     linear in the text altogether, and free where a character is a byte.
@@ -187,7 +185,7 @@ def ruler(decoded: Decoded) -> Callable[[int, int], Span]:
 
 
 def clean(text: str) -> str:
-    """The text without what cannot be stored: NUL is dropped, a lone surrogate becomes U+FFFD."""
+    """Return a text that can be stored: without NUL, and with U+FFFD for each lone surrogate."""
     if "\0" in text:
         text = text.replace("\0", "")
     if text.isascii():

@@ -34,13 +34,13 @@ KINDS = tuple(_SUFFIXES)
 
 
 def kind_of_name(name: str) -> str:
-    """The kind that a file's name tells, or ''."""
+    """Return the kind of a file by its name, or ''."""
     suffix = PurePath(name).suffix[1:].lower()
     return _BY_SUFFIX.get(suffix, "code" if name.lower() in _CODE_NAMES else "")
 
 
 def kind_of_bytes(head: bytes) -> str:
-    """``document`` for the bytes of a PDF file, ``mbox`` for those of a mailbox, else ''."""
+    """Return ``document`` for the bytes of a PDF file, ``mbox`` for those of a mailbox, else ''."""
     return "document" if head.startswith(b"%PDF-") else "mbox" if is_mbox(head) else ""
 
 
@@ -50,7 +50,7 @@ def is_mbox(head: bytes) -> bool:
 
 
 def kind_of_text(text: str) -> str:
-    """The kind that the text itself looks like; plain ``text`` if nothing else."""
+    """Return the kind that a text looks like; plain ``text`` if nothing else."""
     head = text[:4000]
     opening = head.lstrip()
     if opening.startswith("#!"):
@@ -63,17 +63,14 @@ def kind_of_text(text: str) -> str:
 
 
 def _json_kind(text: str) -> str:
-    """``jsonl`` if the first line is a whole object and more follows, ``json`` if a value opens the text."""
-    first, _, rest = text.lstrip().partition("\n")
+    """Return ``jsonl`` for an object on the first line and more after it, ``json`` for another value."""
+    text = text.lstrip()
     try:
-        if isinstance(json.loads(first), dict) and rest.strip():
-            return "jsonl"
-    except (ValueError, RecursionError):
-        pass
-    try:
-        json.JSONDecoder().raw_decode(text.lstrip())
+        value, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
         return "text"
     except RecursionError:
-        pass
-    return "json"
+        return "json"
+    first, _, rest = text.partition("\n")
+    is_line = isinstance(value, dict) and len(first.rstrip()) == end
+    return "jsonl" if is_line and rest.strip() else "json"

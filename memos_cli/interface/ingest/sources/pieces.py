@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from memos_cli.counts import counted
+from memos_cli.cube import Draft, Span
 from memos_cli.interface.time.dates import CLOCK, milliseconds, read_date
 from memos_cli.letters import WIDE
 from memos_cli.moments import FIRST_TIME, LAST_TIME
@@ -38,6 +39,8 @@ _SAMPLE = 2000
 _WIDE = re.compile(f"[{WIDE}]")
 _TO_SPACES = {10: " ", 13: " "}
 _FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+_CLOCK = re.compile(CLOCK, re.IGNORECASE)
+"""A time of day, as a table has it beside the date."""
 _SECONDS = re.compile(r"\d{9,19}(?:\.\d{1,9})?")
 _TIMES = range(FIRST_TIME, LAST_TIME + 1)
 """Milliseconds that have a date: the years 1 to 9999."""
@@ -57,6 +60,10 @@ class Setting:
     """Characters that a piece should have at most, in a script of letters."""
     is_table: bool = False
     """Whether its records are rows of a table, where a column ``name`` names the thing, not a speaker."""
+
+    def draft(self, text: str, span: Span, *names: str, author: str = "") -> Draft:
+        """Return a piece of the source; ``names`` are the parts of its title."""
+        return Draft(text, span, self.type or "document", join_titles(*names), time=self.time, author=author)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +189,7 @@ def cut(
 
 
 def read_time(value: object) -> int | None:
-    """Milliseconds from what a record says: a date (``read_date``) or seconds, milli-, micro- or nanoseconds
+    """Return the milliseconds of a value: a date (``read_date``) or seconds, milli-, micro- or nanoseconds
     since 1970. A date without a zone is in the user's.
 
     None if it is not a time; ``count_unread`` counts texts like a date. The size of a number decides
@@ -197,31 +204,27 @@ def end_time(value: object) -> int | None:
     return milliseconds(day.period[1], local_zone()) if day else read_time(value)
 
 
-def first_time(values: Iterable[object]) -> int | None:
-    """Return the first of ``values`` that ``read_time`` can read as a time. Count at most one as unread."""
+def first_time(values: Iterable[object], default: int | None = None) -> int | None:
+    """Return the first of ``values`` that ``read_time`` reads, or ``default``; count one text as unread."""
     unread = ""
     for value in values:
         if (time := try_time(value)) is not None:
             return time
-        if isinstance(value, str) and not unread and any(map(str.isdecimal, value)) and not _is_clock(value):
-            unread = value.strip()
+        text = value.strip() if isinstance(value, str) else ""
+        if not unread and any(map(str.isdecimal, text)) and not _CLOCK.fullmatch(text):
+            unread = text
     if unread and (counter := _unread.get()) is not None:
         counter.add(unread)
-    return None
+    return default
 
 
 def try_time(value: object) -> int | None:
-    """What ``read_time`` reads; what cannot be read is not counted."""
+    """Return what ``read_time`` returns, but do not count what cannot be read."""
     try:
         time = _milliseconds(value)
     except (ValueError, OverflowError):
         return None
     return time if time is not None and time in _TIMES else None  # a range looks for None one by one
-
-
-def _is_clock(text: str) -> bool:
-    """Whether a text is a time of day, as a table has it beside the date."""
-    return re.fullmatch(CLOCK, text.strip(), re.IGNORECASE) is not None
 
 
 @dataclass(slots=True)
@@ -291,7 +294,7 @@ def date_in(name: str) -> int | None:
 
 
 def date_of(headings: Sequence[str]) -> int | None:
-    """The date that the innermost heading is, or begins with (``2026-06-12 Retro``), in the user's zone."""
+    """Return the date that the innermost heading begins with (``2026-06-12 Retro``), in the user's zone."""
     for heading in reversed(headings):
         found = _FILE_DATE.match(heading)
         day = read_date(f"{found[1]}-{found[3]}-{found[4]}" if found else heading.rstrip(" :"))
@@ -300,13 +303,26 @@ def date_of(headings: Sequence[str]) -> int | None:
     return None
 
 
+def open_heading(above: list[tuple[int, str]], level: int, name: str) -> tuple[str, ...]:
+    """Add a heading to those ``above`` it, without those it ends. Return their names, the outermost first."""
+    while above and above[-1][0] >= level:
+        above.pop()
+    above.append((level, name))
+    return tuple(each for _, each in above)
+
+
+def join_titles(*names: str) -> str:
+    """Return the title of a piece from the names of its source and headings."""
+    return " › ".join(name for name in names if name)
+
+
 def clean_name(name: str) -> str:
-    """A file's name as text: bytes of it that are not UTF-8 become U+FFFD; ``-`` is no name."""
+    """Return a file's name as text: bytes that are not UTF-8 become U+FFFD; ``-`` is no name."""
     return "" if name == "-" else name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def read_tags(value: object) -> tuple[str, ...]:
-    """Tags from a list of texts or from one text with commas; a leading ``#`` is dropped, order is kept."""
+    """Return the tags in a list of texts, or in one text with commas; without a leading ``#``."""
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, list):

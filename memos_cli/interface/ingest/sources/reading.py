@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from memos_cli.cube import Draft, Origin, Span
+from memos_cli.cube import Draft, Origin
 from memos_cli.errors import MemosError, UsageError, require_known
-from memos_cli.interface.ingest.sources.decoding import Decoded, decode, ruler
+from memos_cli.interface.ingest.sources.decoding import Decoded, Measure, decode, ruler
 from memos_cli.interface.ingest.sources.kinds import KINDS, kind_of_bytes, kind_of_name, kind_of_text
 from memos_cli.interface.ingest.sources.pieces import Setting, clean_name, count_unread, date_in
 from memos_cli.interface.ingest.sources.structured.csv_tables import is_table, read_csv
@@ -25,7 +25,7 @@ from memos_cli.interface.ingest.sources.structured.records import Fault, read_js
 from memos_cli.interface.ingest.sources.text.prose import read_lines, read_markdown, read_text
 from memos_cli.interface.ingest.sources.text.source_code import read_code
 from memos_cli.interface.ingest.sources.text.webpage import read_html
-from memos_cli.interface.ingest.sources.walk import Found, Unreadable, below, find
+from memos_cli.interface.ingest.sources.walk import Found, Unreadable
 from memos_cli.interface.options import ReadOptions
 from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.redaction.redaction import (
@@ -37,9 +37,7 @@ from memos_cli.interface.redaction.redaction import (
     summary,
 )
 
-__all__ = ["KINDS", "Found", "Reading", "Unreadable", "below", "find", "read", "read_bytes"]
-
-_Reader = Callable[[str, Callable[[int, int], Span], Setting], Iterable[Draft | Fault]]
+_Reader = Callable[[str, Measure, Setting], Iterable[Draft | Fault]]
 _READERS: dict[str, _Reader] = {
     "text": read_text,
     "markdown": read_markdown,
@@ -69,13 +67,13 @@ class Reading:
     data: bytes
     drafts: tuple[Draft, ...]
     failed: tuple[Unreadable, ...] = ()
-    """The parts of the source that could not be taken."""
+    """The parts of the source that could not be read."""
 
 
 def read(
     found: Found, hints: ReadOptions, import_command: Callable[[Path], str] = lambda path: ""
 ) -> Reading:
-    """Reads a file. Raises MemosError if it cannot be read or is no text.
+    """Read a file. Raises MemosError if it cannot be read or is no text.
 
     ``import_command`` gives the command that imports a file if another program exported it, or "": a note, or
     the hint of the error, names it.
@@ -99,10 +97,10 @@ def read(
 
 
 def read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
-    """Reads what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
+    """Read what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
 
     Raises MemosError for binary data, for what is nested too deeply, and for documents without a converter;
-    UsageError for a kind that does not exist. Parts that cannot be taken do not raise: they are in ``failed``
+    UsageError for a kind that does not exist. Parts that cannot be read do not raise: they are in ``failed``
     and the notes.
     """
     try:
@@ -114,16 +112,9 @@ def read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
 def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
     if hints.kind:
         require_known("kind of source", hints.kind, KINDS)
-    kind = hints.kind or (kind_of_name(name) if name else "") or kind_of_bytes(data)
-    converted, faults = None, list[str]()
-    if kind == "document" and not hints.lines:
-        from memos_cli.interface.ingest.sources.structured.office import convert
-
-        converted = convert(data, name)
-    elif kind == "mbox" and not hints.lines:
-        from memos_cli.interface.ingest.sources.structured.mailbox import convert_mbox
-
-        converted = convert_mbox(data, faults)
+    kind = hints.kind or kind_of_name(name) or kind_of_bytes(data)
+    faults: list[str] = []
+    converted = None if hints.lines else _convert(data, kind, name, faults)
     if converted is None:
         decoded = decode(data, kind, encoding=hints.encoding, fallback=hints.fallback)
     else:
@@ -132,7 +123,7 @@ def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading
     if secrets and hints.secrets == "mask":
         covered = mask(decoded.text, secrets)
         if converted is None:
-            decoded = decoded.instead(covered)
+            decoded = replace(decoded, text=covered)
         else:
             converted = covered.encode()
             decoded = decode(converted)
@@ -141,64 +132,64 @@ def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading
         kind = "text"
     elif not kind:
         kind = kind_of_text(decoded.text)
-    elif (
-        kind == "text" and not hints.kind and decoded.encoding.startswith("utf-16") and is_table(decoded.text)
-    ):
+    elif kind == "text" and not hints.kind and decoded.encoding[:6] == "utf-16" and is_table(decoded.text):
         kind = "csv"
-    name = clean_name(name)
-    setting = Setting(
-        name=name,
-        title=PurePath(name).stem if name else "",
-        time=date_in(name),
-        type=hints.type,
-        size=max(1, hints.chunk_chars),
-    )
-    reader = read_lines if hints.lines else _READERS[kind]
-    drafts: list[Draft] = []
-    failed = [Unreadable(uri, fault) for fault in faults]
-    is_data = kind in _WRITTEN_OTHERWISE
-    text, measure, left_out = leave_out(decoded.text, ruler(decoded), is_data=is_data)
-    with count_unread() as unread:
-        for result in reader(text, measure, setting):
-            if isinstance(result, Draft):
-                drafts += [result] if not is_data else _said(result)
-            else:
-                failed.append(Unreadable(uri, result.reason))
-    masked: tuple[str, ...] = ()
+    drafts, notes = _read_drafts(decoded, kind, clean_name(name), hints, faults)
     if personal := find_personal(decoded.text):
-        drafts = list(_marked(drafts, decoded, personal, sensitivity="personal"))
+        drafts = _marked(drafts, decoded, personal, sensitivity="personal")
     hidden = _find_hidden(drafts, located, kind)
     if secrets or hidden:  # after it: a secret is the more sensitive
         drafts, refused, masked = _guarded(drafts, decoded, secrets, hidden, hints.secrets)
-        failed += [Unreadable(uri, reason) for reason in refused]
-    notes = [*left_out, *decoded.notes, *unread.notes, *masked]
-    notes += [failure.reason for failure in failed[:_NOTES]]
-    if len(failed) > _NOTES:
-        notes.append(f"and {len(failed) - _NOTES} more that could not be read")
-    if not drafts and not failed:
+        faults += refused
+        notes += masked
+    notes += faults[:_NOTES]
+    if len(faults) > _NOTES:
+        notes.append(f"and {len(faults) - _NOTES} more that could not be read")
+    if not drafts and not faults:
         notes.append("empty")
+    # Of a file with a covered secret no hash is kept: it would prove a guess.
+    is_covered = (secrets or hidden) and hints.secrets == "mask"
     origin = Origin(
-        uri=uri,
-        kind=kind,
-        # Of a file with a covered secret no hash is kept: it would prove a guess.
-        sha256="" if (secrets or hidden) and hints.secrets == "mask" else hashlib.sha256(data).hexdigest(),
-        size=len(data),
-        encoding=decoded.encoding,
-        converted=converted,
-        notes=tuple(notes),
-    )
-    return Reading(origin, located, tuple(drafts), tuple(failed))
+        uri, kind, "" if is_covered else hashlib.sha256(data).hexdigest(), len(data), decoded.encoding,
+        converted, tuple(notes),
+    )  # fmt: skip
+    return Reading(origin, located, tuple(drafts), tuple(Unreadable(uri, fault) for fault in faults))
 
 
-def _said(draft: Draft) -> list[Draft]:
-    """Return a draft without memories that were recalled in it, if anything else is left."""
-    if (said := without_recalled(draft.text)) == draft.text:
-        return [draft]
-    return [replace(draft, text=said.strip())] if said.strip() else []
+def _convert(data: bytes, kind: str, name: str, faults: list[str]) -> bytes | None:
+    """Return the text of a source that is not text itself, or None. Adds errors to ``faults``."""
+    if kind == "document":
+        from memos_cli.interface.ingest.sources.structured.office import convert
+
+        return convert(data, name)
+    if kind == "mbox":
+        from memos_cli.interface.ingest.sources.structured.mailbox import convert_mbox
+
+        return convert_mbox(data, faults)
+    return None
+
+
+def _read_drafts(
+    decoded: Decoded, kind: str, name: str, hints: ReadOptions, faults: list[str]
+) -> tuple[list[Draft], list[str]]:
+    """Return the drafts of a text, without recalled memories, and notes. Adds errors to ``faults``."""
+    setting = Setting(name, PurePath(name).stem, date_in(name), hints.type, max(1, hints.chunk_chars))
+    is_data = kind in _WRITTEN_OTHERWISE
+    text, measure, left_out = leave_out(decoded.text, ruler(decoded), is_data=is_data)
+    drafts: list[Draft] = []
+    with count_unread() as unread:
+        for result in (read_lines if hints.lines else _READERS[kind])(text, measure, setting):
+            if isinstance(result, Fault):
+                faults.append(result.reason)
+            elif not is_data or (said := without_recalled(result.text)) == result.text:
+                drafts.append(result)
+            elif said.strip():
+                drafts.append(replace(result, text=said.strip()))
+    return drafts, [*left_out, *decoded.notes, *unread.notes]
 
 
 def _find_hidden(drafts: list[Draft], data: bytes, kind: str) -> dict[int, list[Sensitive]]:
-    """The secrets in the texts of drafts, by number, that their source writes otherwise than they read."""
+    """Return the secrets in drafts, by their number, that are written in another way in the source."""
     sign = _WRITTEN_OTHERWISE.get(kind)
     if sign is None:
         return {}
@@ -214,32 +205,32 @@ def _guarded(
     secrets: list[Sensitive],
     hidden: dict[int, list[Sensitive]],
     what: str,
-) -> tuple[list[Draft], list[str], tuple[str, ...]]:
-    """The drafts as ``--secrets`` wants them, what was refused and why, and a note on what was covered."""
+) -> tuple[list[Draft], list[str], list[str]]:
+    """Return the drafts as ``--secrets`` wants them, what was refused and why, and a note on masks."""
     for at, found in hidden.items():
         if what == "allow":
             drafts[at] = replace(drafts[at], sensitivity="secret")
         else:
             drafts[at] = replace(drafts[at], text=mask(drafts[at].text, found), masked=True)
     if what == "allow":
-        return list(_marked(drafts, decoded, secrets, sensitivity="secret")), [], ()
-    held = list(_marked(drafts, decoded, secrets, masked=True))
+        return _marked(drafts, decoded, secrets, sensitivity="secret"), [], []
+    held = _marked(drafts, decoded, secrets, masked=True)
     if what == "mask":
         every = [*secrets, *(each for found in hidden.values() for each in found)]
-        return held, [], (note_masked(every),)
+        return held, [], [note_masked(every)]
     lines = [f"memory {at + 1}: {summary(found)}" for at, found in hidden.items()]
     lines += [f"line {decoded.text.count(chr(10), 0, each.start) + 1}: {each.what}" for each in secrets]
-    return [draft for draft in held if not draft.masked], [f"{line}, refused" for line in lines], ()
+    return [draft for draft in held if not draft.masked], [f"{line}, refused" for line in lines], []
 
 
-def _marked(
-    drafts: Iterable[Draft], decoded: Decoded, found: list[Sensitive], **marks: Any
-) -> Iterator[Draft]:
-    """The drafts, those that stand where something was found with ``marks``."""
+def _marked(drafts: list[Draft], decoded: Decoded, found: list[Sensitive], **marks: Any) -> list[Draft]:
+    """Return the drafts, those that stand where something was found with ``marks``."""
     measure = ruler(decoded)
     spans = [measure(each.start, each.end) for each in found]
     ends = [span.end for span in spans]
-    for draft in drafts:
+
+    def is_hit(draft: Draft) -> bool:
         at = bisect_right(ends, draft.span.start)
-        is_hit = at < len(spans) and spans[at].start < draft.span.end
-        yield replace(draft, **marks) if is_hit else draft
+        return at < len(spans) and spans[at].start < draft.span.end
+
+    return [replace(draft, **marks) if is_hit(draft) else draft for draft in drafts]

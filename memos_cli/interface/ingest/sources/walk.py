@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from memos_cli.interface.ingest.sources.decoding import HEAD, UNICODE_BOMS, deco
 from memos_cli.interface.ingest.sources.kinds import kind_of_name
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+    from pathspec.pattern import RegexPattern
 
-    Rules = tuple[tuple[Path, GitIgnoreSpec], ...]
+    Rules = tuple[tuple[Path, list[RegexPattern]], ...]
+    """Folders, from the outermost on, with the patterns for the paths below them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something that could not be taken, and why, in words."""
+    """A source, or part of one, that could not be read, and why."""
 
     uri: str
     reason: str
@@ -40,24 +42,27 @@ class Unreadable:
 
 
 def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadable]:
-    """The files that the paths name, each once; folders with all below them, sorted by name.
+    """Yield the files that the paths name, each once; folders with all below them, sorted by name.
 
-    A file named directly is taken whatever it is called. In a folder, what .gitignore and
+    A file named directly is read whatever its name is. In a folder, files that .gitignore and
     .git/info/exclude leave out, hidden names, vaults, binary files, empty files, pipes and devices are
-    passed over quietly; a text file or a folder that cannot be read, or is longer than ``max_bytes``, is
-    Unreadable.
+    skipped; a text file or a folder that cannot be read, or is longer than ``max_bytes``, is Unreadable.
     A folder is entered once, so a loop of symbolic links ends.
     """
     seen: set[str] = set()
     entered: set[tuple[int, int]] = set()
     for path in paths:
         try:
-            uri, status = _uri(path), path.stat()
+            uri, status = path.resolve().as_uri(), path.stat()
         except (OSError, RuntimeError, ValueError) as error:  # the latter two: a link loop, NUL in the name
             yield Unreadable(_unresolved_uri(path), _reason(error))
             continue
         if stat.S_ISDIR(status.st_mode):
-            results = _give(below(path), path.resolve(), entered, max_bytes)
+            named, folder = below(path), path.resolve()
+            results: Iterator[Found | Unreadable] = (
+                replace(result, given=(named / inner.relative_to(folder)).as_uri())
+                for inner, result in _walk(folder, _outer_rules(folder), entered, max_bytes)
+            )
         else:
             results = iter((_look(path, uri, status, max_bytes),))
         for result in results:
@@ -69,13 +74,6 @@ def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadabl
 def below(folder: Path) -> Path:
     """Return the path prefix of the files in a folder; a link to the folder is not resolved."""
     return folder.parent.resolve() / folder.name if folder.name not in ("", "..") else folder.resolve()
-
-
-def _give(
-    named: Path, folder: Path, entered: set[tuple[int, int]], max_bytes: int
-) -> Iterator[Found | Unreadable]:
-    for path, result in _walk(folder, _outer_rules(folder), entered, max_bytes):
-        yield replace(result, given=(named / path.relative_to(folder)).as_uri())
 
 
 def _look(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found | Unreadable:
@@ -91,7 +89,7 @@ def _look(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found
 def _walk(
     folder: Path, outer: Rules, entered: set[tuple[int, int]], max_bytes: int
 ) -> Iterator[tuple[Path, Found | Unreadable]]:
-    """The files below a folder, depth first. A stack, not recursion: folders may be nested deeply."""
+    """Yield the files below a folder, depth first. A stack, not recursion: folders may be nested deeply."""
     stack: list[tuple[Path, Rules]] = [(folder, outer)]
     while stack:
         path, rules = stack.pop()
@@ -114,34 +112,34 @@ def _walk(
 
 
 def _look_within(path: Path, status: os.stat_result, max_bytes: int) -> Found | Unreadable | None:
-    """A file in a folder that the user did not name: None if it is empty or no text."""
+    """Return a file in a folder that the user did not name: None if it is empty or no text."""
     if status.st_size == 0:
         return None
     if kind_of_name(path.name) != "document":
         with path.open("rb") as stream:
             if looks_binary(stream.read(HEAD)):
                 return None
-    return _look(path, _uri(path), status, max_bytes)
+    return _look(path, path.resolve().as_uri(), status, max_bytes)
 
 
 def _ignored(path: Path, rules: Rules) -> bool:
-    """Whether the innermost rule that speaks of a path says to ignore it."""
+    """Return whether the innermost rule about a path ignores it."""
     if not rules:
         return False
     suffix = "/" if path.is_dir() else ""
-    for folder, spec in reversed(rules):
-        verdict = _judge(spec, path.relative_to(folder).as_posix() + suffix)
+    for folder, patterns in reversed(rules):
+        verdict = _judge(patterns, path.relative_to(folder).as_posix() + suffix)
         if verdict is not None:
             return verdict
     return False
 
 
-def _judge(spec: GitIgnoreSpec, path: str) -> bool | None:
+def _judge(patterns: list[RegexPattern], path: str) -> bool | None:
     """Return what the last pattern that matches a path itself says, not a folder above it, as in git.
 
-    A folder above that is left out is never entered, so what a pattern says of one is done with.
+    A folder that is left out is never entered, so patterns for the folders above need no second look.
     """
-    for pattern in reversed(spec.patterns):
+    for pattern in reversed(patterns):
         matches = list(pattern.regex.finditer(path)) if pattern.regex else []  # of */ there are several
         found = matches[-1] if matches else None
         if not found or (found.lastgroup and found.end() < len(path)):
@@ -153,7 +151,7 @@ def _judge(spec: GitIgnoreSpec, path: str) -> bool | None:
 
 
 def _outer_rules(folder: Path) -> Rules:
-    """The rules that hold in a folder because of where it is in its Git repository."""
+    """Return the rules for a folder that are outside it in its Git repository."""
     for root in (folder, *folder.parents):
         if (root / ".git").exists():
             break
@@ -171,7 +169,7 @@ def _rules_in(folder: Path) -> Rules:
 
 
 def _rules_from(folder: Path, file: Path) -> Rules:
-    """The patterns of one file, for paths below ``folder``; a pattern that makes no sense is passed over."""
+    """Return the patterns of one file, for paths below ``folder``, without invalid patterns."""
     try:
         data = read_small(file)
         if data.startswith(UNICODE_BOMS) or b"\0" in data:  # as editors and shells of Windows write it
@@ -182,24 +180,11 @@ def _rules_from(folder: Path, file: Path) -> Rules:
     lines = [line.removesuffix("\r") for line in os.fsdecode(data).split("\n")]
     from pathspec import GitIgnoreSpec
 
-    try:
-        return ((folder, GitIgnoreSpec.from_lines(lines)),)
-    except ValueError:
-        return ((folder, GitIgnoreSpec.from_lines(line for line in lines if _makes_sense(line))),)
-
-
-def _makes_sense(pattern: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([pattern])
-    except ValueError:
-        return False
-    return True
-
-
-def _uri(path: Path) -> str:
-    return path.absolute().resolve().as_uri()
+    patterns: list[RegexPattern] = []
+    for line in lines:
+        with suppress(ValueError):
+            patterns += GitIgnoreSpec.from_lines([line]).patterns
+    return ((folder, patterns),)
 
 
 def _unresolved_uri(path: Path) -> str:

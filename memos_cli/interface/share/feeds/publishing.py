@@ -20,7 +20,6 @@ from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.share import feeds
 from memos_cli.infrastructure.share import publications as records
 from memos_cli.infrastructure.share.publications import Publication
-from memos_cli.interface.ask.question_parser import parse_when
 from memos_cli.interface.options import PublishOptions
 from memos_cli.interface.redaction.redaction import knows_personal
 from memos_cli.interface.share import adapter_files, signing
@@ -29,7 +28,7 @@ from memos_cli.interface.share.feeds import feed_index as indexes
 from memos_cli.interface.share.feeds.feed_index import Index, Signed
 from memos_cli.interface.share.feeds.outgoing import Outgoing, choose, cover, lines_of
 from memos_cli.interface.share.feeds.remote import INDEX, Registry
-from memos_cli.zones import local_zone
+from memos_cli.interface.time.typed_times import read_time
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.memories.transaction import Transaction
@@ -244,7 +243,7 @@ def _wanted(
 def _end(session: Session, wanted: PublishOptions | None) -> int | None:
     if wanted is None or not wanted.expires:
         return None
-    expires = parse_when(wanted.expires, now=session.now(), zone=local_zone(), future=True, end=True)
+    expires = read_time(wanted.expires, session.now(), end=True)
     if expires <= session.now():
         raise UsageError(f"it would have ended already: {wanted.expires}", "--expires 90d")
     return expires

@@ -10,11 +10,12 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
-from memos_cli.cube import Draft, Span
+from memos_cli.cube import Draft
+from memos_cli.interface.ingest.sources.decoding import Measure
 from memos_cli.interface.ingest.sources.pieces import Setting
 from memos_cli.interface.ingest.sources.structured.records import Fault, Seen, drafts_of, unique
 
@@ -40,7 +41,7 @@ _Row = tuple[int, int, list[str]]
 """Where a row starts and ends, and its cells."""
 
 
-def read_csv(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
+def read_csv(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fault]:
     """Yield a draft for each row below the header, without blank rows. The first line above the header is the
     title; if there are several, they are also a draft."""
     csv.field_size_limit(1 << 30)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
 
 from memos_cli.cube import Span
+from memos_cli.interface.ingest.sources.decoding import Measure
 from memos_cli.interface.recalled import find_recalled
 
 LEAST = 1000
@@ -20,8 +20,8 @@ _RUN = r"(?<![A-Za-z0-9+/])(?:(?:[A-Za-z0-9+/]|\\/){60,}+={0,2}(?:\\[rn]|[ \t]*[
 _TAIL = r"(?:[A-Za-z0-9+/]{1,59}={1,2}|[A-Za-z0-9+/]{20,59}(?![^\s\"\\<]))?"
 _EMBEDDED = re.compile(f"{_URI}|{_RUN}{_TAIL}")
 _KINDS = tuple(map(re.compile, ("[A-Z]", "[a-z]", "[0-9]")))
+"""What base64 has of each; hexadecimal and DNA have not."""
 
-Measure = Callable[[int, int], Span]
 Cut = tuple[int, int, str]
 """A range of characters to remove, and its replacement."""
 
@@ -44,11 +44,12 @@ def leave_out(text: str, measure: Measure, *, is_data: bool = False) -> tuple[st
 
 
 def _find_files(text: str) -> list[Cut]:
-    found = []
-    for match in _EMBEDDED.finditer(text):
-        if match["uri"] or (len(match[0]) >= LEAST and _is_mixed(match[0])):
-            found.append((match.start(), match.start() + len(match[0].rstrip()), match["uri"] or "(base64)"))
-    return found
+    return [
+        (match.start(), match.start() + len(match[0].rstrip()), match["uri"] or "(base64)")
+        for match in _EMBEDDED.finditer(text)
+        if match["uri"]
+        or (len(match[0]) >= LEAST and all(kind.search(match[0], 0, LEAST) for kind in _KINDS))
+    ]
 
 
 def _without(text: str, measure: Measure, cuts: list[Cut]) -> tuple[str, Measure, int]:
@@ -68,8 +69,3 @@ def _without(text: str, measure: Measure, cuts: list[Cut]) -> tuple[str, Measure
         return measure(start + first, end + last)
 
     return "".join((*parts, text[at:])), place, shifts[-1]
-
-
-def _is_mixed(run: str) -> bool:
-    """Return whether a run has capitals, small letters and digits: hexadecimal and DNA have not."""
-    return all(kind.search(run, 0, LEAST) for kind in _KINDS)

@@ -10,6 +10,7 @@ import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+from memos_cli.cube import Span
 from memos_cli.errors import MemosError
 
 _HEADERS = ("From", "To", "Cc", "Date")
@@ -68,9 +69,8 @@ def body_of(mail: EmailMessage) -> str:
         text = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
     if part.get_content_subtype() != "html":
         return _SIGNATURE.sub("", text).strip()
-    from memos_cli.cube import Span
     from memos_cli.interface.ingest.sources.pieces import Setting
     from memos_cli.interface.ingest.sources.text.webpage import read_html
 
     setting = Setting("", "", None, "", 900)
-    return "\n\n".join(draft.text for draft in read_html(text, lambda start, end: Span(start, end), setting))
+    return "\n\n".join(draft.text for draft in read_html(text, Span, setting))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from memos_cli.cube import Draft, Span
+from memos_cli.interface.ingest.sources.decoding import Measure
 from memos_cli.interface.ingest.sources.pieces import Setting
 from memos_cli.interface.ingest.sources.text.prose import read_markdown
 
@@ -29,10 +30,7 @@ def is_notebook(value: object) -> bool:
 
 
 def read_notebook(
-    value: dict[str, Any],
-    places: Sequence[tuple[int, int]],
-    span: Callable[[int, int], Span],
-    setting: Setting,
+    value: dict[str, Any], places: Sequence[tuple[int, int]], span: Measure, setting: Setting
 ) -> Iterator[Draft]:
     """Yield the drafts of a notebook, which span whole cells. ``places`` are the characters of each cell."""
     language = _language(value.get("metadata"))

@@ -14,7 +14,7 @@ _ZIPPED = frozenset((".docx", ".pptx", ".xlsx", ".epub"))
 
 
 def convert(data: bytes, name: str) -> bytes:
-    """The document as Markdown in UTF-8. Raises MemosError: no converter installed, or none can read it."""
+    """Return a document as Markdown in UTF-8. Raises MemosError if no converter can read it."""
     if name.lower().endswith(".eml"):
         return convert_mail(data)
     try:

@@ -16,7 +16,7 @@ from math import isinf
 from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
-from memos_cli.interface.ingest.sources.decoding import clean
+from memos_cli.interface.ingest.sources.decoding import Measure, clean
 from memos_cli.interface.ingest.sources.pieces import LONGEST, Setting, cut, first_time, read_tags, try_time
 from memos_cli.interface.ingest.sources.structured.notebook import is_notebook, read_notebook
 
@@ -39,7 +39,7 @@ _BETWEEN_LINES = re.compile(r"[\s,\ufeff]*")
 
 
 def _whole(digits: str) -> int | str:
-    """An integer; one of thousands of digits, which Python does not read, stays as it is written."""
+    """Return an integer; one of thousands of digits, which Python does not read, stays text."""
     return int(digits) if len(digits) < 4000 else digits
 
 
@@ -66,12 +66,12 @@ Seen = dict[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A record that could not be taken, in words that say where and why."""
+    """A record that could not be read: where and why."""
 
     reason: str
 
 
-def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
+def read_jsonl(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fault]:
     """Yield a draft for each record. A line that is not JSON yields a Fault.
 
     A line may hold several values, and a value several lines, up to the first value that does not end.
@@ -92,7 +92,7 @@ def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) ->
                 value, end = _DECODER.raw_decode(text, at)
                 whole = True
             for first, last, each in _elements(text, at) if _is_list(value) else [(at, end, value)]:
-                yield from drafts_of(_mended(each, text, first, last), span(first, last), setting, seen)
+                yield from drafts_of(_cleaned(each, text, first, last), span(first, last), setting, seen)
             at = end
         except (ValueError, RecursionError) as error:
             number += text.count("\n", counted, at)
@@ -100,11 +100,11 @@ def read_jsonl(text: str, span: Callable[[int, int], Span], setting: Setting) ->
             yield Fault(f"line {number + 1}: {_reason(error)}")
 
 
-def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft | Fault]:
+def read_json(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fault]:
     """Yield a draft for each element of an array or of an object's one list, or for the value.
 
     What an object says beside its list is a draft of its own, and its title is that of the elements. Several
-    values after one another are taken one by one. What follows a mistake cannot be found again, so a Fault is
+    values after one another are read one by one. After a mistake no value can be found, so a Fault is
     the last thing of a file.
     """
     at, number, seen = _skip(text, 0), 0, Seen()
@@ -116,7 +116,7 @@ def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
             end, title, inner = 0, "", setting
             if text[at] != "[":
                 value, end = _DECODER.raw_decode(text, at)
-                value = _mended(value, text, at, end)
+                value = _cleaned(value, text, at, end)
                 if is_notebook(value):
                     cells = [each[:2] for each in _elements(text, _member(text, at, "cells"))]
                     yield from read_notebook(value, cells, span, setting)
@@ -132,7 +132,7 @@ def read_json(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
                     at = _member(text, at, key)
             last = at + 1
             for index, (first, last, value) in enumerate(_elements(text, at), 1):
-                value = _mended(value, text, first, last)
+                value = _cleaned(value, text, first, last)
                 if title and isinstance(value, dict):
                     value = {"title": title, **value}
                 yield from drafts_of(value, span(first, last), inner, seen)
@@ -162,7 +162,7 @@ def drafts_of(value: object, span: Span, setting: Setting, seen: Seen) -> Sequen
     if isinstance(value, dict):
         draft = _draft(value, span, setting, seen)
     else:
-        draft = Draft(_show(value), span, setting.type or "document", setting.title, time=setting.time)
+        draft = setting.draft(_show(value), span, setting.title)
     if not (text := draft.text.strip()):
         return ()
     if len(text) <= LONGEST:
@@ -191,10 +191,10 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
     role, name, content = (record.get(names.get(key, key)) for key in ("role", "name", "content"))
     is_named = isinstance(name, str) and not setting.is_table
     is_turn = content is not None and (isinstance(role, str) or is_named)
-    has_more = is_turn and any(_says(record[names[key]]) for key in names.keys() - _TURN)
+    has_more = is_turn and any(_is_filled(record[names[key]]) for key in names.keys() - _TURN)
     is_turn = is_turn and (isinstance(role, str) or not has_more)
     text = _text(content) if is_turn else None
-    if is_turn and text is None and not has_more and not _says(content):
+    if is_turn and text is None and not has_more and not _is_filled(content):
         text = ""  # the record has no content
     if text is None:
         text = take(_TEXTS, _all_text)
@@ -217,10 +217,12 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
         return draft
 
     def body(hidden: set[str]) -> str:
-        shown = [f"{key}: {_show(item)}" for key, item in record.items() if key not in hidden and _says(item)]
+        shown = [
+            f"{key}: {_show(item)}" for key, item in record.items() if key not in hidden and _is_filled(item)
+        ]
         return "\n".join([text, *shown] if text else shown)
 
-    if text is None or any(key not in used and _says(item) for key, item in record.items()):
+    if text is None or any(key not in used and _is_filled(item) for key, item in record.items()):
         draft = replace(draft, text=body(hidden | {names["title"]} if title else hidden) or body(hidden))
     if ref is None:  # what differs only in what is no part of a memory's identity would become one memory
         event = (draft.time, author, draft.role) if author else ()
@@ -230,7 +232,7 @@ def _draft(record: Mapping[str, Any], span: Span, setting: Setting, seen: Seen) 
     return draft
 
 
-def _says(value: object) -> bool:
+def _is_filled(value: object) -> bool:
     """Return whether a value has content: it is not null, blank or empty."""
     if isinstance(value, str):
         return bool(value) and not value.isspace()
@@ -238,7 +240,7 @@ def _says(value: object) -> bool:
 
 
 def _text(value: object) -> str | None:
-    """Text as it stands, or the parts of a chat message's content that are text; None if there is none."""
+    """Return a text, or the parts of a chat message's content that are text; None if there is none."""
     if isinstance(value, str):
         return value if value and not value.isspace() else None
     if isinstance(value, list):
@@ -255,7 +257,7 @@ def _all_text(value: object) -> str | None:
 
 
 def _word(value: object) -> str:
-    """A name, id or title as text; '' for what cannot be one."""
+    """Return a name, id or title as text; '' for what cannot be one."""
     if isinstance(value, str):
         return value.strip()
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
@@ -267,18 +269,18 @@ def _tags(value: object) -> tuple[str, ...]:
     return read_tags(value) if is_flat else ()
 
 
-def _mended(value: Any, text: str, start: int, end: int) -> Any:
-    """The value without what an escape can smuggle into a text: NUL and lone surrogates."""
-    return value if text.find("\\u", start, end) < 0 else _mend(value)
+def _cleaned(value: Any, text: str, start: int, end: int) -> Any:
+    """Return a value without NUL and lone surrogates, which escapes can put into a text."""
+    return value if text.find("\\u", start, end) < 0 else _clean_value(value)
 
 
-def _mend(value: Any) -> Any:
+def _clean_value(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
-        return [_mend(item) for item in value]
+        return [_clean_value(item) for item in value]
     if isinstance(value, dict):
-        return _object([(clean(key), _mend(item)) for key, item in value.items()])
+        return _object([(clean(key), _clean_value(item)) for key, item in value.items()])
     return value
 
 
@@ -299,7 +301,7 @@ def _list_within(value: object) -> list[str]:
         if len(lists) == 1 and all(_text(value.get(key)) is None for key in _TEXTS if key != lists[0]):
             return [*path, lists[0]]
         inner = [key for key, item in value.items() if isinstance(item, dict) and item]
-        if lists or len(inner) != 1 or any(_tells(k, item) for k, item in value.items() if k != inner[0]):
+        if lists or len(inner) != 1 or any(_has_data(k, item) for k, item in value.items() if k != inner[0]):
             break
         path.append(inner[0])
         value = value[inner[0]]
@@ -317,24 +319,23 @@ def _around(value: Any, path: Sequence[str], setting: Setting) -> tuple[object, 
         value = value[key]
     rest = {key: item for key, item in value.items() if key != name}
     title = _word(rest.get("title")) or _word(rest.get("name"))
-    kept = [key for key, item in rest.items() if _tells(key, item)]
+    kept = [key for key, item in rest.items() if _has_data(key, item)]
     if kept == ["title"] and not any("title" in record for record in value[name]):
         kept = []  # each record gets the title
     named = [] if name.lower() in _ANY_LIST else [name]
-    time = first_time(rest.get(key) for key in _TIMES)
     inner = replace(
         setting,
         title=": ".join([setting.title, *named]).removeprefix(": "),
-        time=setting.time if time is None else time,
+        time=first_time((rest.get(key) for key in _TIMES), setting.time),
     )
     return rest if kept else None, title and ": ".join([title, *named]), inner
 
 
-def _tells(key: str, value: object) -> bool:
+def _has_data(key: str, value: object) -> bool:
     """Return whether a field beside a list of records has content that is not about paging."""
     if key.lower() in _PAGING or isinstance(value, bool):
         return False
-    return any(map(str.isalnum, value)) if isinstance(value, str) else _says(value)
+    return any(map(str.isalnum, value)) if isinstance(value, str) else _is_filled(value)
 
 
 def _member(text: str, at: int, key: str) -> int:
@@ -354,7 +355,7 @@ def _member(text: str, at: int, key: str) -> int:
 
 
 def _elements(text: str, at: int) -> Iterator[tuple[int, int, object]]:
-    """Start, end and value of each element of the array that opens at ``at``."""
+    """Yield the start, end and value of each element of the array that opens at ``at``."""
     at = _skip(text, at + 1)
     if text[at : at + 1] == "]":
         return

@@ -1,6 +1,6 @@
 """Mark text in HTML with its place in the source, and make it safe for a tree builder without places.
 
-Each stretch of text gets a mark with its number. What a tree builder would let swallow the page is taken out:
+Each stretch of text gets a mark with its number. Elements that could hide the rest of the page are removed:
 elements that are never closed, self-closed ones as in XHTML, nesting without end.
 """
 
@@ -13,27 +13,18 @@ _CDATA = "<![CDATA["
 _DEPTH = 256
 """Deepest nesting that is kept: the time of a tree builder grows with the square of the depth."""
 
-_NAMES = {
-    name: frozenset(names.split())
-    for name, names in {
-        "raw": "script style title textarea iframe noframes noembed noscript xmp",
-        "hidden": "template svg select datalist button nav audio video canvas",
-        "inline": "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark nobr"
-        " q rb rp rt rtc ruby s samp small span strike strong sub sup time tt u var wbr",
-        "void": "area base br col embed hr img input link meta param source track wbr",
-        "open end": "html head body p li dt dd td th tr thead tbody tfoot colgroup caption option",
-        "bounds": "table template object marquee applet",
-    }.items()
-}
-_RAW = _NAMES["raw"]
+_RAW = frozenset("script style title textarea iframe noframes noembed noscript xmp".split())
 """Elements whose text may look like tags. They are not nested; the text of three of them is kept."""
-HIDDEN = _NAMES["hidden"]
-INLINE = _NAMES["inline"]
-VOID = _NAMES["void"]
-_OPEN_END = _NAMES["open end"]
+HIDDEN = frozenset("template svg select datalist button nav audio video canvas".split())
+INLINE = frozenset(
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark nobr q rb rp rt rtc"
+    " ruby s samp small span strike strong sub sup time tt u var wbr".split()
+)
+VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_OPEN_END = frozenset("html head body p li dt dd td th tr thead tbody tfoot colgroup caption option".split())
 """Elements whose closing tag may be omitted: they end with the next of their kind or with their parent."""
 _UNPAIRED = VOID | _OPEN_END | {_CDATA}
-_BOUNDS = _NAMES["bounds"]
+_BOUNDS = frozenset("table template object marquee applet".split())
 """Elements that the closing tag of an element around them does not close."""
 _TAG = (
     r"(?:<!--|<!\[CDATA\[|<[!?][^<>]*>?"
@@ -156,7 +147,9 @@ def _scan(text: str) -> list[_Token]:
 def _read_tag(tag: re.Match[str]) -> tuple[str, bool, str, bool]:
     """Return what a token says of a tag: its name and so on."""
     _, slash, name, attributes = tag.groups("")
-    return name.lower(), slash != "", attributes, attributes != "" and _closes_itself(attributes)
+    # A slash at the end may be part of an attribute's value.
+    is_closed = attributes.rstrip().endswith("/") and bool(_SELF_CLOSED.search(attributes))
+    return name.lower(), slash != "", attributes, is_closed
 
 
 def _find_tag(text: str, at: int, missing: set[str]) -> re.Match[str] | None:
@@ -194,8 +187,3 @@ def _find_unclosed(tokens: list[_Token]) -> set[int]:
                 if inner == name:
                     break
     return {start for waiting in inline.values() for start in waiting} | {start for _, start in stack}
-
-
-def _closes_itself(attributes: str) -> bool:
-    """Return whether a tag ends with a slash that is not part of an attribute's value."""
-    return attributes.rstrip().endswith("/") and bool(_SELF_CLOSED.search(attributes))

@@ -171,7 +171,7 @@ def _trim(text: str, kind: str, start: int, end: int) -> tuple[int, int]:
         return start, start
     first = end - len(rest)
     if kind not in _MARGIN_IGNORED and first > start:
-        first = _line_start(text, start, first)
+        first = max(start, text.rfind("\n", start, first) + 1, text.rfind("\r", start, first) + 1)
     return first, start + len(content.rstrip())
 
 
@@ -187,11 +187,6 @@ def _fill_gaps(text: str, blocks: list[Block], start: int, end: int) -> list[Blo
         filled.append(block)
         start = max(start, block.end)
     return [block for block in filled if block.start < block.end]
-
-
-def _line_start(text: str, start: int, place: int) -> int:
-    """Return where the line of ``place`` starts, but not before ``start``."""
-    return max(start, text.rfind("\n", start, place) + 1, text.rfind("\r", start, place) + 1)
 
 
 def _ends_in_colon(text: str, block: Block) -> bool:

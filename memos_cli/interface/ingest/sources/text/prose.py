@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, pairwise, takewhile
 
-from memos_cli.cube import SEMANTIC_TYPES, Draft, Span
+from memos_cli.cube import SEMANTIC_TYPES, Draft
+from memos_cli.interface.ingest.sources.decoding import Measure
 from memos_cli.interface.ingest.sources.pieces import (
     LINE_END,
     LONGEST,
@@ -18,7 +19,9 @@ from memos_cli.interface.ingest.sources.pieces import (
     cut,
     date_of,
     first_time,
+    join_titles,
     measure,
+    open_heading,
     pack,
     read_tags,
 )
@@ -40,34 +43,26 @@ class _Passage:
     """Whether it is the last of its section."""
 
 
-def read_text(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
+def read_text(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each passage of plain text: paragraphs and list items, joined up to the size."""
     for piece in pack(_paragraphs(text, 0, setting.size), setting.size):
-        yield Draft(
-            piece.read(text),
-            span(piece.start, piece.end),
-            setting.type or "document",
-            setting.title,
-            time=setting.time,
-        )
+        yield setting.draft(piece.read(text), span(piece.start, piece.end), setting.title)
 
 
-def read_lines(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
+def read_lines(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each line that is not blank, without a title."""
-    type, time, at = setting.type or "document", setting.time, 0
+    at = 0
     for line in text.split("\n"):
         trimmed = line.strip()
         if trimmed:
             first = at + len(line) - len(line.lstrip())
-            if len(trimmed) <= LONGEST:
-                yield Draft(trimmed, span(first, first + len(trimmed)), type, time=time)
-            else:
-                for start, end in cut(text, setting.size, first, first + len(trimmed)):
-                    yield Draft(text[start:end], span(start, end), type, time=time)
+            whole = first, first + len(trimmed)
+            for start, end in [whole] if len(trimmed) <= LONGEST else cut(text, setting.size, *whole):
+                yield setting.draft(text[start:end], span(start, end))
         at += len(line) + 1
 
 
-def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
+def read_markdown(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each passage of Markdown, titled by the headings above it.
 
     A passage is a section, or blocks of a long one, or short sections of one heading together. It reads
@@ -79,9 +74,7 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
     body, known = read_front_matter(text)
     named = str(known.get("type") or "")
     type = setting.type or (named if named in SEMANTIC_TYPES else "document")
-    time = first_time(known.get(key) for key in ("date", "time", "created"))
-    if time is None:
-        time = setting.time
+    time = first_time((known.get(key) for key in ("date", "time", "created")), setting.time)
     author, tags = known.get("author", ""), read_tags(known.get("tags"))
     if text[body:].strip():
         passages = _read_passages(text, body, setting.size)
@@ -92,12 +85,11 @@ def read_markdown(text: str, span: Callable[[int, int], Span], setting: Setting)
         tops = {passage.path[0] for passage in passages if passage.path}
         title = tops.pop() if len(tops) == 1 else setting.title  # of several, none names the whole
     for piece, path in _join_short(passages, setting.size):
-        names = (title, *(path[1:] if path[:1] == (title,) else path))
         yield Draft(
             piece.read(text),
             span(piece.start, piece.end),
             type,
-            " › ".join(name for name in names if name),
+            join_titles(title, *(path[1:] if path[:1] == (title,) else path)),
             time=time if (dated := date_of(path)) is None else dated,
             author=author if isinstance(author, str) else ", ".join(author),
             tags=tags,
@@ -137,10 +129,7 @@ def _sections(text: str, blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, .
             if has_body:
                 yield path, section
                 section, has_body, shared = [], False, None
-            while above and above[-1][0] >= block.level:
-                above.pop()
-            above.append((block.level, block.name))
-            path = tuple(name for _, name in above)
+            path = open_heading(above, block.level, block.name)
             shared = path if shared is None else _shared(shared, path)
         section.append(block)
         has_body = has_body or count_body(text, block) > 0
@@ -200,8 +189,8 @@ def _fits(before: _Passage, passage: _Passage, size: int) -> bool:
 
 def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
     """Return the headings at the start of both paths."""
-    count = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    return one[: min(len(one), len(other)) if count is None else count]
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return tuple(name for name, _ in pairs)
 
 
 def _paragraphs(text: str, start: int, size: int) -> Iterator[Piece]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from memos_cli.cube import Draft, Span
+from memos_cli.cube import Draft
+from memos_cli.interface.ingest.sources.decoding import Measure
 from memos_cli.interface.ingest.sources.pieces import Setting, cut
 
 _NAME = re.compile(
@@ -20,11 +21,12 @@ _NAME = re.compile(
 )
 _CALLABLE = re.compile(r"(?:[\w*&:<>,]+\s+){0,6}[*&]*([^\W\d][\w:~]*)\s*\(")
 _NO_CALLABLE = re.compile(r"(?:if|for|while|switch|return|import|from|else|elif|assert|raise|print)\b")
+_BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)*")
 _CONTINUES = (" ", "\t", ")", "]", "}", "end", "else", "except", "finally", "fi", "done")
 
 
-def read_code(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
-    """A draft for each run of whole blocks that fits the size, or for parts of a longer block.
+def read_code(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
+    """Yield a draft for each run of whole blocks that fits the size, or for parts of a longer block.
 
     A block starts at a line without indentation after a blank line, so comments and decorators stay with
     what they describe. The title names the file and the definition that the piece starts with or is in.
@@ -32,18 +34,17 @@ def read_code(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
     tops, paragraphs, lines = _starts(text)
     name = ""
     for start, end in _pack(text, (tops, paragraphs, lines), 0, len(text), setting.size):
-        while start < end and text[start : (line_end := _line_end(text, start, end))].isspace():
-            start = line_end
+        if blank := _BLANK_LINES.match(text, start, end):
+            start = blank.end()
         end = start + len(text[start:end].rstrip())
         if start == end:
             continue
         name = _first_name(text, start, end) or name
-        title = " › ".join(part for part in (setting.name, name) if part)
-        yield Draft(text[start:end], span(start, end), setting.type or "document", title, time=setting.time)
+        yield setting.draft(text[start:end], span(start, end), setting.name, name)
 
 
 def _starts(text: str) -> tuple[list[int], list[int], list[int]]:
-    """Where blocks start, where lines after a blank line do, and where lines do."""
+    """Return where blocks start, where lines after a blank line do, and where lines do."""
     tops: list[int] = []
     paragraphs: list[int] = []
     lines: list[int] = []
@@ -63,7 +64,7 @@ def _starts(text: str) -> tuple[list[int], list[int], list[int]]:
 def _pack(
     text: str, levels: Sequence[list[int]], start: int, end: int, size: int
 ) -> Iterator[tuple[int, int]]:
-    """Joins neighbours up to ``size``; what is longer by itself is packed again by the next finer level."""
+    """Join neighbours up to ``size``; what is longer by itself is packed again by the next finer level."""
     if end - start <= size:
         yield start, end
         return
@@ -87,7 +88,7 @@ def _pack(
 
 
 def _first_name(text: str, start: int, end: int) -> str:
-    """The first thing that is defined in a piece: at the margin if there is one, else indented."""
+    """Return the first name that a piece defines: at the margin if there is one, else indented."""
     inner = ""
     for line in text[start:end].split("\n"):
         head = line[:200]
@@ -101,8 +102,3 @@ def _first_name(text: str, start: int, end: int) -> str:
             if called:
                 return called[1]
     return inner
-
-
-def _line_end(text: str, start: int, end: int) -> int:
-    place = text.find("\n", start, end)
-    return end if place < 0 else place + 1

@@ -8,13 +8,23 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from memos_cli.cube import Draft, Span
-from memos_cli.interface.ingest.sources.decoding import clean
-from memos_cli.interface.ingest.sources.pieces import WHOLE, Piece, Setting, cut, first_time, measure, pack
+from memos_cli.cube import Draft
+from memos_cli.interface.ingest.sources.decoding import Measure, clean
+from memos_cli.interface.ingest.sources.pieces import (
+    WHOLE,
+    Piece,
+    Setting,
+    cut,
+    first_time,
+    measure,
+    open_heading,
+    pack,
+)
 from memos_cli.interface.ingest.sources.text.html_tags import HIDDEN, INLINE, MARKS, VOID, mark
 
 if TYPE_CHECKING:
@@ -24,8 +34,8 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _TIMES = ("article:published_time", "date", "dc.date", "dcterms.created", "article:modified_time")
 
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
-_NOUGHT = re.compile(r"[+-]?0*\.?0+(?:[a-z%]+)?$")
-_AWAY = re.compile(r"-\d{3,}(?:\.\d+)?(?:px|r?em|v[wh]|%)?$")
+_ZERO = re.compile(r"[+-]?0*\.?0+(?:[a-z%]+)?$")
+_OFF_PAGE = re.compile(r"-\d{3,}(?:\.\d+)?(?:px|r?em|v[wh]|%)?$")
 """A distance by which something is moved out of the page."""
 
 
@@ -173,7 +183,7 @@ class _Page:
         self._words, self._start, self._end = [], 0, 0
 
 
-def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> Iterator[Draft]:
+def read_html(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each run of blocks under one heading that fits the size, titled page › heading.
 
     Scripts, styles, navigation and what is hidden are left out. The span covers the raw bytes of the blocks;
@@ -181,9 +191,7 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
     """
     page = _Page(text)
     title = clean(" ".join(page.title.split())) or setting.title
-    time = first_time(page.known.get(key) for key in _TIMES)
-    if time is None:
-        time = setting.time
+    setting = replace(setting, time=first_time((page.known.get(key) for key in _TIMES), setting.time))
     author = clean(page.known.get("author", "")).strip()
     for blocks, path in _sections(_find_rows(page.blocks)):
         ends = [_end_of(block, after) for block, after in pairwise(blocks)]
@@ -194,14 +202,8 @@ def read_html(text: str, span: Callable[[int, int], Span], setting: Setting) -> 
         for piece in pack(_pieces(whole, blocks, starts, setting.size), setting.size):
             first, last = (bisect_right(starts, place) - 1 for place in (piece.start, piece.end - 1))
             held = blocks[first : last + 1]  # a browser moves text out of tables, so they may not be in order
-            yield Draft(
-                clean(piece.read(whole)),
-                span(min(block.start for block in held), max(block.end for block in held)),
-                setting.type or "document",
-                " › ".join(name for name in names if name),
-                time=time,
-                author=author,
-            )
+            place = span(min(block.start for block in held), max(block.end for block in held))
+            yield setting.draft(clean(piece.read(whole)), place, *names, author=author)
 
 
 def _find_invisible(name: str, attributes: dict[str, str | None], before: frozenset[str]) -> frozenset[str]:
@@ -218,13 +220,13 @@ def _find_invisible(name: str, attributes: dict[str, str | None], before: frozen
         or "popover" in attributes
         or given.get("display") == "none"
         or given.get("content-visibility") == "hidden"
-        or _NOUGHT.match(given.get("opacity", ""))
-        or any(_AWAY.match(given.get(key, "")) for key in ("left", "top", "text-indent"))
+        or _ZERO.match(given.get("opacity", ""))
+        or any(_OFF_PAGE.match(given.get(key, "")) for key in ("left", "top", "text-indent"))
         or (is_icon and attributes.get("aria-hidden") == "true")
     ):
         return before | {"display"}
     if size := given.get("font-size"):
-        before = before | {"font-size"} if _NOUGHT.match(size) else before - {"font-size"}
+        before = before | {"font-size"} if _ZERO.match(size) else before - {"font-size"}
     if seen := given.get("visibility"):
         before = before | {"visibility"} if seen in ("hidden", "collapse") else before - {"visibility"}
     return before
@@ -245,10 +247,7 @@ def _sections(blocks: list[_Block]) -> Iterator[tuple[list[_Block], tuple[str, .
             if has_body:
                 yield section, path
                 section, has_body = [], False
-            while above and above[-1][0] >= block.level:
-                above.pop()
-            above.append((block.level, block.text.replace("\n", " ")))
-            path = tuple(name for _, name in above)
+            path = open_heading(above, block.level, block.text.replace("\n", " "))
         section.append(block)
         has_body = has_body or not block.level
     if section:
