@@ -63,7 +63,7 @@ def _texts(export: Export, name: str, value: Any) -> Bundle:
         said[body] = stands_for[id] = id
         sources = [_source(each) for each in items(about.get("sources"))]
         bundle.add(
-            body, type=_KINDS.get(text(about.get("type")).lower(), "fact"), ref=id or None,
+            body, type=_KINDS.get(text(about.get("type")).lower(), "fact"), ref=id,
             title=text(about.get("key")),
             time=time(about[OWN_TIME]) if OWN_TIME in about else
             time(about.get("updated_at")) or time(about.get("created_at")),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import suppress
 from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES
@@ -23,6 +22,7 @@ from memos_cli.interface.importing.entries import (
     text,
     time,
 )
+from memos_cli.interface.importing.programs.databases import open_database
 from memos_cli.interface.ingest.sources.pieces import end_time
 from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.share.export_formats import OWN_TIME
@@ -71,7 +71,7 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
             kind = text(about.get("type"))
             when = time(record.get("updated_at")) or time(record.get("created_at"))
             bundle.add(
-                said, type=kind if kind in SEMANTIC_TYPES else "fact", ref=id or None,
+                said, type=kind if kind in SEMANTIC_TYPES else "fact", ref=id,
                 title=text(about.get("title")), role=text(record.get("role")),
                 author=text(record.get("actor_id")), tags=tuple(map(_tag, labels)),
                 time=time(about[OWN_TIME]) if OWN_TIME in about else when,
@@ -85,23 +85,14 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
 
 
 def _history(export: Export) -> dict[str, list[str]]:
-    """Return the earlier texts of each memory, the oldest first. Nothing is written to disk."""
+    """Return the earlier texts of each memory, the oldest first; none of a damaged database."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in export.named("history.db"):
-        data = bytearray(export.read(name))
-        data[18:20] = b"\1\1"  # switch off WAL, which a database in memory cannot use
-        try:
-            with closing(sqlite3.connect(":memory:")) as db:
-                db.deserialize(bytes(data))
-                rows = db.execute(
-                    """SELECT memory_id, old_memory FROM history
-                       WHERE old_memory IS NOT NULL ORDER BY created_at, rowid"""
-                )
-                for id, was in rows:
-                    if isinstance(id, str) and isinstance(was, str) and was not in found[id]:
-                        found[id].append(was)
-        except sqlite3.Error:
-            continue
+        with suppress(MemosError), open_database(export, name) as db:
+            for row in db.select("history", "memory_id old_memory", "ORDER BY created_at, rowid"):
+                id, was = row["memory_id"], row["old_memory"]
+                if isinstance(id, str) and isinstance(was, str) and was not in found[id]:
+                    found[id].append(was)
     return found
 
 
@@ -150,7 +141,7 @@ def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id
         said = parts_of(message.get("content") or message.get("text"))
         if role in ("user", "assistant"):
             bundle.add(
-                said, type="dialogue", role=role, ref=text(message.get("id")) or None, title=name,
+                said, type="dialogue", role=role, ref=text(message.get("id")), title=name,
                 author=text(message.get("name")) or ("" if role == "user" else name),
                 time=time(message.get("created_at")),
             )  # fmt: skip

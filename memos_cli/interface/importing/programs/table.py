@@ -16,7 +16,7 @@ from typing import Any
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, mapping
-from memos_cli.interface.importing.formats.chats import first_record
+from memos_cli.interface.importing.json_streaming import first_record
 from memos_cli.interface.importing.programs.databases import Database, is_database, open_database
 from memos_cli.interface.importing.programs.json_lines import first_lines
 from memos_cli.interface.importing.programs.readers import (
@@ -33,6 +33,8 @@ from memos_cli.interface.importing.programs.readers import (
 
 _SNIFFED = 200
 """Files of a folder that are opened to recognise it; those that are known by their paths do not count."""
+_OPENED = {".jsonl", ".json", ".zst", ".db", ".sqlite", ".sqlite3", ".vscdb", ".md", ""}
+"""Extensions of files that may be conversations, whatever their names are."""
 _HEAD = 1 << 20
 """Bytes in which a history of aider has its first start of a chat."""
 
@@ -195,10 +197,8 @@ def conversation_files(export: Export, kind: str) -> list[str]:
 
 
 def _whole(export: Export, name: str) -> str:
-    if export.entries is not None:
-        return f"/{name}"
-    path = export.path / name if export.path.is_dir() else export.path
-    return path.absolute().as_posix()
+    """Return where a file is, with a slash at the beginning, as the patterns expect."""
+    return f"/{export.place(name).as_posix()}"
 
 
 def _by_path(export: Export, name: str) -> str:
@@ -207,18 +207,7 @@ def _by_path(export: Export, name: str) -> str:
 
 
 def _is_opened(name: str) -> bool:
-    last = PurePosixPath(name)
-    return last.suffix.lower() in {
-        ".jsonl",
-        ".json",
-        ".zst",
-        ".db",
-        ".sqlite",
-        ".sqlite3",
-        ".vscdb",
-        ".md",
-        "",
-    }
+    return PurePosixPath(name).suffix.lower() in _OPENED
 
 
 def _by_content(export: Export, name: str) -> str:
@@ -231,7 +220,8 @@ def _by_content(export: Export, name: str) -> str:
         record = mapping(first_record(export, name))
         return next((kind for kind, each in PROGRAMS.items() if each.record and each.record(record)), "")
     if ending == ".md":
-        return aider.KIND if len(export.names) == 1 and aider.is_history(_head(export, name)) else ""
+        is_alone = len(export.names) == 1
+        return aider.KIND if is_alone and aider.is_history(export.head(name, _HEAD)) else ""
     if not is_database(export, name):
         return ""
     try:
@@ -240,12 +230,4 @@ def _by_content(export: Export, name: str) -> str:
     except MemosError:
         if len(export.names) == 1:
             raise
-        return ""
-
-
-def _head(export: Export, name: str) -> str:
-    try:
-        with export.open(name) as stream:
-            return stream.read(_HEAD).decode("utf-8", "replace")
-    except MemosError:
         return ""

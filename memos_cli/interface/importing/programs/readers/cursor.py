@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
-from memos_cli.interface.importing.programs.json_lines import load_json, read_lines
+from memos_cli.interface.importing.programs.json_lines import load_beside, read_lines
 from memos_cli.interface.importing.programs.project_tags import folder_of, path_of
 
 KIND = "cursor"
@@ -43,26 +41,22 @@ def is_state(db: Database) -> bool:
     return db.has("cursorDiskKV", "key", "value") or db.has("ItemTable", "key", "value")
 
 
-def read_cursor(export: Export, names: list[str]) -> Iterator[Bundle]:
+@each_file
+def read_cursor(export: Export, name: str) -> Iterator[Bundle]:
     """Read transcripts and databases. Transcripts have no times."""
-    for name in names:
-        try:
-            if name.endswith(".jsonl"):
-                yield _transcript(export, name)
-            else:
-                with open_database(export, name) as db:
-                    yield from _state(db, _workspace(export, name))
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
+    if name.endswith(".jsonl"):
+        yield _transcript(export, name)
+        return
+    workspace = load_beside(export, name, "workspace.json")
+    with open_database(export, name) as db:
+        yield from _state(db, path_of(text(workspace.get("folder"))))
 
 
 def _transcript(export: Export, name: str) -> Bundle:
-    path = PurePosixPath(name)
-    whole = (export.path / name if export.path.is_dir() else export.path).absolute().parts
-    parts = path.parts if export.entries is not None else whole
+    id, parts = PurePosixPath(name).stem, export.place(name).parts
     at = parts.index("agent-transcripts") if "agent-transcripts" in parts else 0
-    is_agent = "subagents" in parts[at:]
-    conversation = Conversation(f"{KIND}:{path.stem}", "Cursor", wrappers=WRAPPERS)
+    user = "Cursor" if "subagents" in parts[at:] else ""
+    conversation = Conversation(f"{KIND}:{id}", "Cursor", wrappers=WRAPPERS, user=user)
     if at and export.entries is None:
         conversation.folder = folder_of(parts[at - 1])
     time = None
@@ -71,20 +65,9 @@ def _transcript(export: Export, name: str) -> Bundle:
         if match := _TIME.search(said):
             time = moment(match[1]) or time
         if said.strip() != _REDACTED:
-            role = text(record.get("role"))
-            by = "Cursor" if is_agent and role == "user" else ""
             said = said.replace(f"\n\n{_REDACTED}", "")
-            conversation.say(role, said, ref=f"{path.stem}/{number}", time=time, author=by)
+            conversation.say(text(record.get("role")), said, ref=f"{id}/{number}", time=time)
     return conversation.bundle()
-
-
-def _workspace(export: Export, name: str) -> str:
-    """Return the folder of the workspace of a database, from ``workspace.json`` beside it."""
-    beside = str(PurePosixPath(name).with_name("workspace.json"))
-    if beside in export.names:
-        with suppress(MemosError):
-            return path_of(text(mapping(load_json(export, beside)).get("folder")))
-    return ""
 
 
 def _state(db: Database, folder: str) -> Iterator[Bundle]:
