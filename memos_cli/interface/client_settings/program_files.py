@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.files import read_small, replacing, write_all
@@ -20,6 +21,20 @@ NAME = "memos"
 """The name of this program."""
 _MOST = 64 << 20
 """Largest settings file, in bytes: Claude Code keeps the history of projects in its own."""
+
+
+_Program = TypeVar("_Program")
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Generic[_Program]):
+    """Whether a program starts memos. ``state`` is ``installed``, ``partly`` (some events of an agent are
+    missing), ``other`` (another command, or one that is gone), ``missing`` or ``unreadable``."""
+
+    program: _Program
+    file: Path
+    state: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
