@@ -61,10 +61,22 @@ def name_of(key: Ed25519PrivateKey) -> str:
     return PREFIX + base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).decode().rstrip("=")
 
 
-def sign(manifest: bytes) -> dict[str, str]:
-    """Return the user's signature of a manifest. Raises UsageError without a key."""
+def is_own(signer: str) -> bool:
+    """Return whether a signer is the user."""
+    key = own_key()
+    return key is not None and name_of(key) == signer
+
+
+def signing_key() -> Ed25519PrivateKey:
+    """Return the user's key. Raises UsageError without one."""
     if (key := own_key()) is None:
         raise UsageError("there is no key to sign with", "memos key new")
+    return key
+
+
+def sign(manifest: bytes) -> dict[str, str]:
+    """Return the user's signature of a manifest. Raises UsageError without a key."""
+    key = signing_key()
     return {"signer": name_of(key), "signature": base64.b64encode(key.sign(manifest)).decode()}
 
 
