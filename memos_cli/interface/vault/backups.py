@@ -250,5 +250,5 @@ def verify(
             for part in backup.read(Entry("", size, sha256)):
                 on_bytes(len(part))
         except Damaged as error:
-            problems.append(f"{error}; {error.hint}")
+            problems.append(error.with_hint)
     return len(survey.complete), problems

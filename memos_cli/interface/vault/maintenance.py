@@ -100,7 +100,7 @@ def maintain(
                 report.left = [each for each in STEPS[STEPS.index(step) :] if each in steps]
                 break
             except MemosError as error:  # a step that fails keeps no other from its work
-                report.failed[step] = f"{error}; {error.hint}" if error.hint else str(error)
+                report.failed[step] = error.with_hint
             finally:
                 report.seconds[step] = round(time.monotonic() - start, 3)
         if not dry_run and (report.deeds or report.failed):
