@@ -141,6 +141,16 @@ def items(value: object) -> Iterator[Any]:
     yield from value if isinstance(value, list) else ()
 
 
+def objects(value: object) -> Iterator[Mapping[str, Any]]:
+    """Return the elements of a list; {} for those that are no objects."""
+    return map(mapping, items(value))
+
+
+def strings(value: object) -> Iterator[str]:
+    """Return the elements of a list that are strings."""
+    return (each for each in items(value) if isinstance(each, str))
+
+
 def decoded(value: object) -> Any:
     """Decode a string that is JSON (some programs encode twice); return anything else unchanged."""
     for _ in range(3):

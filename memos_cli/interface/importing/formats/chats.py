@@ -15,6 +15,7 @@ from memos_cli.interface.importing.entries import (
     each_file,
     items,
     mapping,
+    objects,
     parts_of,
     text,
     time,
@@ -149,13 +150,12 @@ def _claude(record: Mapping[str, Any]) -> Bundle:
     if not id or not isinstance(record.get("chat_messages"), list):
         bundle.faults.append(f"conversation {title or id or '?'}: no messages, or no id")
         return bundle
-    for each in record["chat_messages"]:
-        message = mapping(each)
+    for message in objects(record["chat_messages"]):
         role = _ROLES.get(text(message.get("sender")), "")
         said = [_claude_text(message, role)]
-        for attached in items(message.get("attachments")):
-            if held := text(mapping(attached).get("extracted_content")).strip():
-                said.append(f"{text(mapping(attached).get('file_name'))}\n{held}")
+        for attached in objects(message.get("attachments")):
+            if held := text(attached.get("extracted_content")).strip():
+                said.append(f"{text(attached.get('file_name'))}\n{held}")
         if role:
             bundle.add(
                 "\n\n".join(filter(None, (part.strip() for part in said))), type="dialogue", role=role,
@@ -170,7 +170,7 @@ def _claude(record: Mapping[str, Any]) -> Bundle:
 def _claude_text(message: Mapping[str, Any], role: str) -> str:
     """Return the text of a message: its visible parts, dictated ones too. Without such parts, return the
     message's own text without thinking and placeholders."""
-    parts = [mapping(part) for part in items(message.get("content"))]
+    parts = [*objects(message.get("content"))]
     shown = [part for part in parts if text(part.get("type")) not in _UNSHOWN]
     said = "\n\n".join(filter(str.strip, (text(p.get("text")) or text(p.get("transcript")) for p in shown)))
     whole = said or text(message.get("text"))
@@ -188,8 +188,7 @@ def _project(record: Mapping[str, Any]) -> Bundle:
     when = time(record.get("created_at"))
     for kind, key in (("document", "description"), ("instruction", "prompt_template")):
         bundle.add(text(record.get(key)), type=kind, title=name, time=when, ref=f"{id}/{key}")
-    for each in items(record.get("docs")):
-        document = mapping(each)
+    for document in objects(record.get("docs")):
         bundle.add(
             text(document.get("content")), title=text(document.get("filename")) or name,
             ref=text(document.get("uuid")), time=time(document.get("created_at")) or when,

@@ -18,7 +18,9 @@ from memos_cli.interface.importing.entries import (
     decoded,
     items,
     mapping,
+    objects,
     parts_of,
+    strings,
     text,
     time,
 )
@@ -53,8 +55,7 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
     for name in export.named("*.json"):
         if (value := load(export, name)) is None:
             bundle.faults.append(f"{name}: no JSON")
-        for number, row in enumerate(rows_of(value), 1):
-            record = mapping(row)
+        for number, record in enumerate(objects(rows_of(value)), 1):
             said = next(
                 (text(record.get(key)) for key in ("memory", "text", "content") if record.get(key)), ""
             )
@@ -65,9 +66,7 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
             labels = [
                 f"{key.removesuffix('_id')}/{text(record.get(key))}" for key in _OWNERS if record.get(key)
             ]
-            labels += [
-                c for c in items(record.get("categories") or about.get("categories")) if isinstance(c, str)
-            ]
+            labels += strings(record.get("categories") or about.get("categories"))
             kind = text(about.get("type"))
             when = time(record.get("updated_at")) or time(record.get("created_at"))
             bundle.add(
@@ -102,18 +101,17 @@ def read_letta(export: Export) -> Iterator[Bundle]:
         if not (value := mapping(load(export, name))):
             yield Bundle("", faults=[f"{name}: no agent file"])
             continue
-        agents = [mapping(each) for each in items(value.get("agents"))] or [value]
-        blocks = {text(mapping(b).get("id")): mapping(b) for b in items(value.get("blocks"))}
+        agents = [*objects(value.get("agents"))] or [value]
+        blocks = {text(block.get("id")): block for block in objects(value.get("blocks"))}
         for agent in agents:
             yield _letta(agent, blocks, text(agent.get("id")) or name)
         bundle = Bundle(f"letta:files:{name}", name)
-        for each in items(value.get("files")):
-            held = mapping(each)
+        for held in objects(value.get("files")):
             label = text(held.get("file_name")) or text(held.get("original_file_name"))
             bundle.add(text(held.get("content")), title=label, time=time(held.get("created_at")))
-        for each in items(value.get("skills")):
-            for path, content in mapping(mapping(each).get("files")).items():
-                bundle.add(text(content), type="skill", title=f"{text(mapping(each).get('name'))}: {path}")
+        for skill in objects(value.get("skills")):
+            for path, content in mapping(skill.get("files")).items():
+                bundle.add(text(content), type="skill", title=f"{text(skill.get('name'))}: {path}")
         if bundle.drafts:
             yield bundle
 
@@ -124,8 +122,8 @@ def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id
     bundle.add(
         text(agent.get("system")), type="instruction", title=f"{name}: instructions", ref=f"{name}/system"
     )
-    own = [blocks[each] for each in items(agent.get("block_ids")) if isinstance(each, str) and each in blocks]
-    own += [mapping(each) for each in items(agent.get("core_memory"))]  # the flat shape, before 2025
+    own = [blocks[each] for each in strings(agent.get("block_ids")) if each in blocks]
+    own += objects(agent.get("core_memory"))  # the flat shape, before 2025
     for block in own:
         label = text(block.get("label")) or "block"
         ref = f"{name}/{label}"
@@ -133,9 +131,9 @@ def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id
         kind = "preference" if label == "human" else "fact"
         bundle.add(text(block.get("value")), type=kind, title=f"{name}: {label}", ref=ref)
         bundle.pinned += [draft.ref for draft in bundle.drafts[before:] if draft.ref]
-    messages = {text(mapping(m).get("id")): mapping(m) for m in items(agent.get("messages"))}
-    listed = [m for m in items(agent.get("in_context_message_ids")) if isinstance(m, str) and m in messages]
-    loose = [mapping(m) for m in items(agent.get("messages")) if text(mapping(m).get("id")) not in listed]
+    messages = {text(message.get("id")): message for message in objects(agent.get("messages"))}
+    listed = [id for id in strings(agent.get("in_context_message_ids")) if id in messages]
+    loose = [m for m in objects(agent.get("messages")) if text(m.get("id")) not in listed]
     for message in [*loose, *(messages[each] for each in listed)] if listed else loose:
         role = text(message.get("role"))
         said = parts_of(message.get("content") or message.get("text"))

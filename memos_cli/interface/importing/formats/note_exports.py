@@ -20,8 +20,8 @@ from memos_cli.interface.importing.entries import (
     Bundle,
     Importer,
     Relation,
-    items,
     mapping,
+    objects,
     read_document,
     text,
     time,
@@ -153,19 +153,19 @@ def read_keep(export: Export) -> Iterator[Bundle]:
         title = " ".join(text(note.get("title")).split())
         bundle = Bundle(ref, title or name.rpartition("/")[2])
         rows = [
-            f"- [{'x' if mapping(row).get('isChecked') is True else ' '}] {text(mapping(row).get('text'))}"
-            for row in items(note.get("listContent"))
-            if text(mapping(row).get("text")).strip()
+            f"- [{'x' if row.get('isChecked') is True else ' '}] {text(row.get('text'))}"
+            for row in objects(note.get("listContent"))
+            if text(row.get("text")).strip()
         ]
         links = [
-            " ".join(filter(None, (text(mapping(each).get("title")), text(mapping(each).get("url")))))
-            for each in items(note.get("annotations"))
-            if text(mapping(each).get("url")) not in text(note.get("textContent"))
+            " ".join(filter(None, (text(each.get("title")), text(each.get("url")))))
+            for each in objects(note.get("annotations"))
+            if text(each.get("url")) not in text(note.get("textContent"))
         ]
         said = "\n".join([text(note.get("textContent")), *rows])
         bundle.add(
             "\n\n".join(filter(str.strip, [said, *links])) or title, title=title, ref=ref, time=time(made),
-            tags=tuple(text(mapping(each).get("name")) for each in items(note.get("labels"))),
+            tags=tuple(text(each.get("name")) for each in objects(note.get("labels"))),
         )  # fmt: skip
         bundle.pinned += [ref] if bundle.drafts and note.get("isPinned") is True else []
         yield bundle

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from memos_cli.interface.importing.entries import Bundle, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, objects, text
 from memos_cli.interface.importing.entries import time as read_time
 from memos_cli.interface.importing.programs.project_tags import project_tags
 
@@ -148,8 +148,7 @@ def blocks(content: object, kinds: Iterable[str] = ("text",)) -> str:
     if isinstance(content, str):
         return content
     wanted = {*kinds}
-    parts = [mapping(part) for part in items(content)]
-    said = [text(part.get("text")) for part in parts if text(part.get("type")) in wanted]
+    said = [text(part.get("text")) for part in objects(content) if text(part.get("type")) in wanted]
     return "\n\n".join(each for each in said if each.strip())
 
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, mapping, objects, text
 from memos_cli.interface.importing.programs.conversation import Conversation, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 from memos_cli.interface.importing.programs.json_lines import load_json, parse, unpack
@@ -15,11 +15,6 @@ from memos_cli.interface.importing.programs.readers.chat_files import GOOSE, goo
 
 _LARGEST = 256 << 20
 """Bytes of one thread of Zed."""
-
-
-def is_goose(db: Database) -> bool:
-    """Return whether a database is that of Goose."""
-    return db.has("sessions", "id", "working_dir") and db.has("messages", "session_id", "content_json")
 
 
 @each_file
@@ -47,15 +42,6 @@ def _goose(db: Database, row: Mapping[str, Any]) -> Bundle:
         ref = f"{id}/{message['message_id'] or message['id']}"
         conversation.say(role, said, ref=ref, time=moment(message["created_timestamp"]))
     return conversation.bundle()
-
-
-def is_opencode(db: Database) -> bool:
-    """Return whether a database is that of OpenCode."""
-    return (
-        db.has("session", "id", "directory")
-        and db.has("message", "session_id", "data")
-        and db.has("part", "id", "session_id", "message_id", "data")
-    )
 
 
 def read_opencode(export: Export, names: list[str]) -> Iterator[Bundle]:
@@ -129,11 +115,6 @@ def _opencode(
     return conversation.bundle()
 
 
-def is_zed(db: Database) -> bool:
-    """Return whether a database is that of Zed's threads."""
-    return db.has("threads", "id", "summary", "data", "data_type")
-
-
 @each_file
 def read_zed(export: Export, name: str) -> Iterator[Bundle]:
     """Read threads: JSON, usually as zstd. Their messages have no times."""
@@ -159,8 +140,8 @@ def _zed(name: str, row: Mapping[str, Any]) -> Bundle:
         return conversation.bundle()
     # The time at which it was last changed would be another one at each import.
     time = moment(row["created_at"])
-    for number, each in enumerate(items(thread.get("messages"))):
-        role, said = _zed_message(mapping(each))
+    for number, message in enumerate(objects(thread.get("messages"))):
+        role, said = _zed_message(message)
         conversation.say(role, said, ref=f"{id}/{number}", time=time)
     return conversation.bundle()
 
@@ -169,6 +150,6 @@ def _zed_message(message: Mapping[str, Any]) -> tuple[str, str]:
     """Return the role and the text of a message, of this version or an older one."""
     for name, role in (("User", "user"), ("Agent", "assistant")):
         if name in message:
-            parts = [text(mapping(part).get("Text")) for part in items(mapping(message[name]).get("content"))]
-            return role, "".join(parts)
+            parts = objects(mapping(message[name]).get("content"))
+            return role, "".join(text(part.get("Text")) for part in parts)
     return text(message.get("role")), blocks(message.get("segments"))

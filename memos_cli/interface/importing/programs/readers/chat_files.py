@@ -12,7 +12,7 @@ from typing import Any
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, objects, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.json_lines import load_beside, load_json, load_named, read_lines
 from memos_cli.interface.importing.programs.project_tags import path_of
@@ -32,8 +32,7 @@ _ANSWERS = {"text", "completion_result", "plan_mode_respond", "followup"}
 
 def is_lm_studio(record: Mapping[str, Any]) -> bool:
     """Return whether a file's object is a conversation of LM Studio."""
-    messages = [*items(record.get("messages"))]
-    return bool(messages) and "versions" in mapping(messages[0])
+    return "versions" in next(objects(record.get("messages")), {})
 
 
 @each_file
@@ -43,14 +42,14 @@ def read_lm_studio(export: Export, name: str) -> Iterator[Bundle]:
     id = PurePosixPath(name).name.removesuffix(".json").removesuffix(".conversation")
     begun = moment(record.get("createdAt"))
     conversation = Conversation(f"lm-studio:{id}", "LM Studio", text(record.get("name")))
-    for number, each in enumerate(items(record.get("messages"))):
-        versions = [mapping(version) for version in items(mapping(each).get("versions"))]
-        chosen = mapping(each).get("currentlySelected")
+    for number, message in enumerate(objects(record.get("messages"))):
+        versions = [*objects(message.get("versions"))]
+        chosen = message.get("currentlySelected")
         at = chosen if isinstance(chosen, int) and 0 <= chosen < len(versions) else 0
         if not versions:
             continue
         version = versions[at]
-        parts = [mapping(step) for step in items(version.get("steps"))] or [version]
+        parts = [*objects(version.get("steps"))] or [version]
         shown = [p for p in parts if p.get("type") != "debugInfoBlock" and not _is_reasoning(p)]
         said = "\n\n".join(filter(None, (blocks(part.get("content")) for part in shown)))
         model = text(mapping(version.get("senderInfo")).get("senderName"))
@@ -69,7 +68,7 @@ def is_continue(record: Mapping[str, Any]) -> bool:
 
 def read_continue(export: Export, names: list[str]) -> Iterator[Bundle]:
     """Read sessions; the files that were given as context stay out."""
-    listed = (mapping(each) for value in load_named(export, "sessions.json") for each in items(value))
+    listed = (each for value in load_named(export, "sessions.json") for each in objects(value))
     begun = {text(each.get("sessionId")): moment(each.get("dateCreated")) for each in listed}
     return each_file(lambda export, name: [_continue(export, name, begun)])(export, names)
 
@@ -80,8 +79,8 @@ def _continue(export: Export, name: str, begun: Mapping[str, int | None]) -> Bun
     title, folder = text(record.get("title")), text(record.get("workspaceDirectory"))
     conversation = Conversation(f"continue:{id}", "Continue", title, path_of(folder), CONTINUE)
     time = begun.get(id) or moment(record.get("dateCreated"))
-    for number, each in enumerate(items(record.get("history"))):
-        message = mapping(mapping(each).get("message"))
+    for number, each in enumerate(objects(record.get("history"))):
+        message = mapping(each.get("message"))
         said = blocks(message.get("content"))
         conversation.say(text(message.get("role")), said, ref=f"{id}/{number}", time=time)
     return conversation.bundle()
@@ -89,7 +88,7 @@ def _continue(export: Export, name: str, begun: Mapping[str, int | None]) -> Bun
 
 def read_cline(export: Export, names: list[str]) -> Iterator[Bundle]:
     """Read tasks: what was shown (``ui_messages.json``), else what was sent to the model."""
-    listed = (mapping(each) for value in load_named(export, "taskhistory.json") for each in items(value))
+    listed = (each for value in load_named(export, "taskhistory.json") for each in objects(value))
     folders = {text(each.get("id")): text(each.get("cwdOnTaskInitialization")) for each in listed}
     shown = {str(PurePosixPath(name).parent) for name in names if name.endswith("ui_messages.json")}
     wanted = [n for n in names if n.endswith("ui_messages.json") or str(PurePosixPath(n).parent) not in shown]
@@ -106,8 +105,7 @@ def _cline(export: Export, name: str, folders: Mapping[str, str]) -> Bundle:
     conversation = Conversation(f"cline:{id}", speaker, folder=folders.get(id, ""), wrappers=CLINE)
     is_shown = PurePosixPath(name).name == "ui_messages.json"
     begun = moment(int(id)) if id.isdecimal() and 12 < len(id) < 15 else None
-    for number, each in enumerate(items(value)):
-        message = mapping(each)
+    for number, message in enumerate(objects(value)):
         role, said = _shown(message, not conversation.turns) if is_shown else _sent(message)
         time = moment(message.get("ts")) or moment(message.get("timestamp")) or begun
         key = message.get("ts") if is_shown else number
@@ -160,7 +158,7 @@ def read_jan(export: Export, name: str) -> Iterator[Bundle]:
         found[text(record.get("id")) or str(len(found))] = record
     for id, message in found.items():
         said = []
-        for part in map(mapping, items(message.get("content"))):
+        for part in objects(message.get("content")):
             value = part.get("text")
             said.append(
                 text(mapping(value).get("value")) or text(value) if part.get("type") == "text" else ""

@@ -62,9 +62,9 @@ def read_claude_code(export: Export, names: list[str]) -> Iterator[Bundle]:
     @each_file
     def read(export: Export, name: str) -> Iterator[Bundle]:
         session = _Session(name)
-        for record in read_lines(export, name, session.faults):
+        for record in read_lines(export, name, session.about.faults):
             session.take(record)
-        folders.setdefault(_project_of(name), session.folder)
+        folders.setdefault(_project_of(name), session.about.folder)
         yield session.bundle()
 
     yield from read(export, [name for name in names if not is_memory_file(name)])
@@ -84,8 +84,9 @@ class _Session:
     """A session, line by line."""
 
     name: str
-    faults: list[str] = field(default_factory=list)
-    folder: str = ""
+    about: Conversation = field(
+        default_factory=lambda: Conversation("", "Claude", wrappers=WRAPPERS, has_copies=True)
+    )
     _id: str = ""
     _titles: dict[str, str] = field(default_factory=dict)
     _parents: dict[str, str] = field(default_factory=dict)
@@ -99,9 +100,6 @@ class _Session:
     _leaf: str = ""
     _aside: set[str] = field(default_factory=set)
     """Turns of subagents in the session itself, as in older versions: separate trees."""
-    _about: Conversation = field(
-        default_factory=lambda: Conversation("", "Claude", wrappers=WRAPPERS, has_copies=True)
-    )
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Process one line."""
@@ -110,9 +108,9 @@ class _Session:
         if uuid:
             parent = text(record.get("parentUuid")) or text(record.get("logicalParentUuid"))
             self._parents[uuid] = parent
-        if not self.folder:
+        if not self.about.folder:
             state = mapping(record.get("worktreeSession"))
-            self.folder = text(state.get("originalCwd")) or text(record.get("cwd"))
+            self.about.folder = text(state.get("originalCwd")) or text(record.get("cwd"))
         for key in ("supersedesUuids", "retractedMessageUuids"):
             self._retracted.update(filter(None, map(text, items(record.get(key)))))
         match kind:
@@ -136,7 +134,7 @@ class _Session:
     def _take_message(self, kind: str, uuid: str, record: Mapping[str, Any]) -> None:
         message = mapping(record.get("message"))
         if record.get("agentId") and record.get("isSidechain"):
-            self._about.user = "Claude"  # the main agent instructs a subagent
+            self.about.user = "Claude"  # the main agent instructs a subagent
         if any(record.get(key) for key in ("isMeta", "isCompactSummary", "isApiErrorMessage")):
             return
         if message.get("model") == "<synthetic>":
@@ -152,7 +150,7 @@ class _Session:
         if queued.get("type") != "queued_command" or queued.get("commandMode", "prompt") != "prompt":
             return
         said = blocks(queued.get("prompt"))
-        if self._about.turns and self._about.turns[-1]["value"] == self._about.clean("user", said):
+        if self.about.turns and self.about.turns[-1]["value"] == self.about.clean("user", said):
             return
         self._say("user", said, text(queued.get("source_uuid")) or uuid, "", record)
         self._queued.add(said)
@@ -160,13 +158,13 @@ class _Session:
     def _say(self, role: str, value: str, uuid: str, message: str, record: Mapping[str, Any]) -> None:
         if message in self._messages:
             before = self._said[self._messages[message]][2]
-            if (said := self._about.clean(role, value)) and said not in before["value"]:
+            if (said := self.about.clean(role, value)) and said not in before["value"]:
                 before["value"] += f"\n\n{said}"
             return
         if role == "user" and value in self._queued:
             self._queued.discard(value)
             return
-        turn = self._about.say(role, value, ref=uuid, time=moment(record.get("timestamp")))
+        turn = self.about.say(role, value, ref=uuid, time=moment(record.get("timestamp")))
         if turn is None:
             return
         if message:
@@ -182,12 +180,9 @@ class _Session:
         title = next(
             (t for key in ("custom-title", "ai-title", "summary") if (t := self._titles.get(key))), ""
         )
-        conversation = replace(
-            self._about, uri=f"{KIND}:{id}", title=title, folder=self.folder, turns=turns, faults=self.faults
-        )
         for number, turn in enumerate(turns):
             turn["ref"] = turn["ref"] or f"{id}/{number}"
-        return conversation.bundle()
+        return replace(self.about, uri=f"{KIND}:{id}", title=title, turns=turns).bundle()
 
     def _abandoned(self) -> set[str]:
         """Return the uuids of turns on branches that leave the path to the last message.

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, objects, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 from memos_cli.interface.importing.programs.json_lines import load_beside, read_lines
@@ -34,11 +34,6 @@ def is_transcript(records: list[dict[str, Any]]) -> bool:
     """Return whether the first lines of a file are those of a transcript."""
     first = records[0] if records else {}
     return first.get("role") in ("user", "assistant") and "content" in mapping(first.get("message"))
-
-
-def is_state(db: Database) -> bool:
-    """Return whether a database is that of the editor."""
-    return db.has("cursorDiskKV", "key", "value") or db.has("ItemTable", "key", "value")
 
 
 @each_file
@@ -78,13 +73,13 @@ def _state(db: Database, folder: str) -> Iterator[Bundle]:
         if composer := _json(found["value"]):
             yield _composer(db, composer, key.partition(":")[2], folder)
     for row in db.select("ItemTable", "key value", "WHERE key = 'composer.composerData'"):
-        for each in items(_json(row["value"]).get("allComposers")):
-            if mapping(each).get("conversation"):
-                yield _composer(db, mapping(each), text(mapping(each).get("composerId")), folder)
+        for each in objects(_json(row["value"]).get("allComposers")):
+            if each.get("conversation"):
+                yield _composer(db, each, text(each.get("composerId")), folder)
     chats = "WHERE key = 'workbench.panel.aichat.view.aichat.chatdata'"
     for row in db.select("ItemTable", "key value", chats):
-        for number, each in enumerate(items(_json(row["value"]).get("tabs"))):
-            yield _tab(mapping(each), number, folder)
+        for number, each in enumerate(objects(_json(row["value"]).get("tabs"))):
+            yield _tab(each, number, folder)
 
 
 def _json(value: object) -> Mapping[str, Any]:
@@ -101,10 +96,8 @@ def _composer(db: Database, composer: Mapping[str, Any], id: str, folder: str) -
     conversation = Conversation(f"{KIND}:{id}", "Cursor", text(composer.get("name")), folder, WRAPPERS)
     for number, bubble in enumerate(_bubbles(db, composer, id)):
         if not conversation.folder:
-            uris = [*items(bubble.get("workspaceUris"))]
-            conversation.folder = path_of(
-                text(bubble.get("workspaceProjectDir")) or text(next(iter(uris), ""))
-            )
+            first = text(next(items(bubble.get("workspaceUris")), ""))
+            conversation.folder = path_of(text(bubble.get("workspaceProjectDir")) or first)
         timing = mapping(bubble.get("timingInfo"))  # of older versions
         times = bubble.get("createdAt"), bubble.get("timestamp"), timing.get("clientStartTime")
         begun = next(filter(None, map(moment, times)), begun)
@@ -120,10 +113,8 @@ def _composer(db: Database, composer: Mapping[str, Any], id: str, folder: str) -
 def _bubbles(db: Database, composer: Mapping[str, Any], id: str) -> list[Mapping[str, Any]]:
     """Return the bubbles of a composer, in order: its own (older versions), or those in rows of their own."""
     known = mapping(composer.get("conversationMap"))
-    own = [mapping(each) for each in items(composer.get("conversation"))]
-    order = [
-        text(mapping(each).get("bubbleId")) for each in items(composer.get("fullConversationHeadersOnly"))
-    ]
+    own = [*objects(composer.get("conversation"))]
+    order = [text(each.get("bubbleId")) for each in objects(composer.get("fullConversationHeadersOnly"))]
     if own or not order:
         return own or [mapping(each) for each in known.values()]
     first, last = f"bubbleId:{id}:", f"bubbleId:{id};"
@@ -139,8 +130,7 @@ def _tab(tab: Mapping[str, Any], number: int, folder: str) -> Bundle:
         f"{KIND}:{id}", "Cursor", text(tab.get("chatTitle")) or text(tab.get("title")), folder, WRAPPERS
     )
     begun = moment(tab.get("lastSendTime"))
-    for at, each in enumerate(items(tab.get("bubbles"))):
-        bubble = mapping(each)
+    for at, bubble in enumerate(objects(tab.get("bubbles"))):
         said = text(bubble.get("text")) or text(bubble.get("rawText"))
         conversation.say(_ROLES.get(text(bubble.get("type")), ""), said, ref=f"{id}/{at}", time=begun)
     return conversation.bundle()

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, each_file, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, each_file, items, mapping, objects, strings, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, moment
 from memos_cli.interface.importing.programs.json_lines import load_json, load_named, read_lines
 
@@ -69,8 +69,8 @@ class _Chat:
         """Set fields of the chat; ``messages`` replaces all messages."""
         self.about |= {key: value for key, value in values.items() if key != "messages"}
         if isinstance(values.get("messages"), list):
-            found = [mapping(each) for each in values["messages"]]
-            self.messages = {text(each.get("id")) or str(at): each for at, each in enumerate(found)}
+            found = enumerate(objects(values["messages"]))
+            self.messages = {text(each.get("id")) or str(at): each for at, each in found}
 
     def _rewind(self, id: str) -> None:
         ids = [*self.messages]
@@ -120,9 +120,8 @@ def _project_paths(export: Export) -> dict[str, str]:
 
 def _folder(export: Export, name: str, about: Mapping[str, Any], paths: Mapping[str, str]) -> str:
     """Return the folder of a chat's project: recorded, listed, or the id of the project if it is a name."""
-    for each in items(about.get("directories")):
-        if isinstance(each, str):
-            return each
+    if recorded := next(strings(about.get("directories")), ""):
+        return recorded
     parts = export.place(name).parts
     id = parts[parts.index("chats") - 1] if "chats" in parts[1:] else ""
     for key in (id, text(about.get("projectHash"))):

@@ -7,18 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, mapping, objects, text
 from memos_cli.interface.importing.programs.conversation import Conversation, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 
 KIND = "llm"
 _MOST = 1000
 """Messages of one turn."""
-
-
-def is_logs(db: Database) -> bool:
-    """Return whether a database is that of llm."""
-    return db.has("responses", "prompt", "response") or db.has("turns", "thread_id", "tip_message_hash")
 
 
 @each_file
@@ -126,5 +121,5 @@ def _literal(part: dict[str, Any]) -> str:
     if isinstance(part["text"], str):
         return part["text"]
     payload = mapping(decoded(part["payload"]))
-    pieces = items(payload.get("text_ref"))
-    return text(payload.get("text")) or "".join(text(mapping(each).get("literal")) for each in pieces)
+    pieces = objects(payload.get("text_ref"))
+    return text(payload.get("text")) or "".join(text(each.get("literal")) for each in pieces)

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, branch, decoded, each_file, items, mapping, text
+from memos_cli.interface.importing.entries import (
+    Bundle,
+    branch,
+    decoded,
+    each_file,
+    mapping,
+    objects,
+    strings,
+    text,
+)
 from memos_cli.interface.importing.json_streaming import read_records
 from memos_cli.interface.importing.programs.conversation import Conversation, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
@@ -15,11 +24,6 @@ from memos_cli.interface.importing.programs.databases import Database, open_data
 KIND = "open-webui"
 _DETAILS = re.compile(r'<details type="[a-z_]+"')
 _END = "</details>"
-
-
-def is_webui(db: Database) -> bool:
-    """Return whether a database is that of Open WebUI."""
-    return db.has("chat", "id", "user_id", "chat")
 
 
 def is_chat(record: Mapping[str, Any]) -> bool:
@@ -90,7 +94,7 @@ def _chat(record: Mapping[str, Any], user: str = "", rows: Sequence[Mapping[str,
     chat = mapping(decoded(record.get("chat")))
     id = text(record.get("id")) or text(chat.get("id"))
     title = text(record.get("title")) or text(chat.get("title"))
-    labels = [each for each in items(mapping(record.get("meta")).get("tags")) if isinstance(each, str)]
+    labels = strings(mapping(record.get("meta")).get("tags"))
     conversation = Conversation(
         f"{KIND}:{id}", "Open WebUI", title, user=user,
         tags=(*_tags(user), *("-".join(each.split()) for each in labels)),
@@ -99,7 +103,7 @@ def _chat(record: Mapping[str, Any], user: str = "", rows: Sequence[Mapping[str,
         conversation.faults.append(f"chat {title or id or '?'}: no messages, or no id")
         return conversation.bundle()
     begun = moment(record.get("created_at")) or moment(chat.get("timestamp"))
-    messages = _branch(mapping(chat.get("history"))) or [mapping(m) for m in items(chat.get("messages"))]
+    messages = _branch(mapping(chat.get("history"))) or [*objects(chat.get("messages"))]
     for number, message in enumerate(messages or rows):
         begun = moment(message.get("timestamp")) or moment(message.get("created_at")) or begun
         conversation.say(
