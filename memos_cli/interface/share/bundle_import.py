@@ -1,7 +1,7 @@
 """Import a bundle: each memory with its id, its times and all its versions.
 
 Every record is checked before it is stored, a few at a time, and everything is stored in one transaction.
-``infrastructure.adoption.Adoption`` defines what a bundle may do in a vault: it changes no existing memory.
+``foreign_memories.Adoption`` defines what a bundle may do in a vault: it changes no existing memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Publish memories: choose and redact them, show them to the publisher, then send them.
 
-Who reads the folder meanwhile finds the publication before or the new one. What nothing names any more is
-taken away.
+Meanwhile, readers of the folder find the previous publication or the new one. Files that the index no longer
+names are deleted.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def propose(
 ) -> Proposal:
     """Return what would be published. Without ``wanted`` or ``target``, they are those of the last time.
 
-    ``withdraw`` takes all of it back; ``replace`` puts it in the place of what the same key has published
-    there from elsewhere. Raises UsageError, Refused.
+    ``withdraw`` withdraws all of it; ``replace`` replaces what the same key has published there from
+    elsewhere. Raises UsageError, Refused.
     """
     signer = _signer(session, name)
     known = next((each for each in publications(session) if each.name == name), None)
@@ -173,17 +173,19 @@ def _nothing_to_publish(held_back: Mapping[str, int]) -> UsageError:
 def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
     """Send what was proposed: files first, then the index that names them; then delete what nothing names.
 
-    Cut off in between, what lay there before is still what is published. Raises Conflict where the memories,
-    or what lies there, are not those of the proposal any more.
+    If it is interrupted, the previous publication stays. Raises Conflict if the memories, or what is
+    published there, have changed since the proposal.
     """
     made, sent, registry = proposal._index, 0, Registry(proposal.url)
     make_folder(cache_folder())
     with hold(cache_folder() / "publish.lock", timeout=session.settings.lock_timeout):
-        _require_unchanged(proposal, registry)
+        there = _there(registry, proposal.signer)
+        if (there.sha256 if there else "") != proposal._seen:
+            raise _changed(proposal)
         if not proposal.current:
-            there = registry.sizes()
+            sizes = registry.sizes()
             for name, data in proposal._files.items():
-                if there.get(name) != len(data):
+                if sizes.get(name) != len(data):
                     registry.write(name, data)
                     sent += len(data)
                     on_bytes(len(data))
@@ -288,13 +290,6 @@ def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
         return False
     sizes = registry.sizes()
     return all(sizes.get(each.name) == each.bytes for each in there.files())
-
-
-def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
-    """Raise Conflict unless what lies there is what did when it was proposed."""
-    there = _there(registry, proposal.signer)
-    if (there.sha256 if there else "") != proposal._seen:
-        raise _changed(proposal)
 
 
 def _require_same(session: Session, change: Transaction, proposal: Proposal) -> None:

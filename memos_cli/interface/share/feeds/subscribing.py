@@ -116,7 +116,7 @@ def subscribe(
     try:
         return update(session, called, on_bytes)
     except BaseException:
-        # Nothing of it has come. A killed process leaves the feed empty, and the next update fills it.
+        # Nothing was received. A killed process leaves the feed empty, and the next update fills it.
         with session.vault.change(session.principal, session.now()) as change:
             if (now := feeds.by_name(change.db, called)) is not None and now.serial == 0:
                 feeds.leave(change, now, keep=False)
@@ -158,7 +158,7 @@ def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Up
 def _bring(
     session: Session, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], done: Updated
 ) -> Updated:
-    """Take in a delta or, where there is none or it does not come out right, the whole bundle."""
+    """Import a delta or, if there is none or it is damaged, the whole bundle."""
     received, delta = 0, _best_delta(feed, found)
     if delta is not None:
         received = delta.bytes
@@ -193,13 +193,12 @@ def unsubscribe(session: Session, name: str, *, keep: bool) -> Unsubscribed:
 def named(session: Session, name: str) -> Feed:
     """Return a feed of the caller. Raises UsageError if there is none of this name."""
     mine = subscriptions(session)
-    for feed in mine:
-        if feed.name == name:
-            return feed
-    for feed in mine:
-        if feed.url == normal(name):
-            return feed
-    raise UsageError(f"no feed is named {name!r}", "`memos feed subscribe` lists them")
+    found = [feed for feed in mine if feed.name == name] or [
+        feed for feed in mine if feed.url == normal(name)
+    ]
+    if not found:
+        raise UsageError(f"no feed is named {name!r}", "`memos feed subscribe` lists them")
+    return found[0]
 
 
 class _Overtaken(MemosError):
@@ -327,7 +326,7 @@ def _items(came: Bundle) -> list[Item]:
             ends = tuple((kind, target) for _, kind, target in map(read_link, mine) if kind in PORTABLE)
         except (ValueError, RecursionError) as error:
             raise Damaged(f"memory {number} is not valid: {error}", "tell its publisher") from error
-        # What a publisher may not say of somebody else's vault.
+        # A publisher may not decide these in somebody else's vault.
         memory = replace(memory, state="generated", priority=0, frozen=False, uses_left=None)
         items.append(Item(memory, ends, seal))
     return items
