@@ -1,8 +1,8 @@
 """Time to first token: from a saved state, and from the text, measured side by side.
 
-Each length gets a vault of its own in a temporary folder, made like any other through the Memory API. What
-is compared takes turns in one run, so that what else the machine does falls on all alike. A state that was
-not used, or that led to another token than the text, ends the measurement: its figures would say nothing.
+Each length gets a vault of its own in a temporary folder. The ways that are compared take turns in one run,
+so that other load of the machine affects all alike. A state that was not used, or that led to another token
+than the text, ends the measurement: its figures would mean nothing.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def measure_first_token(
     ``settings`` say which models are used and how; their vault is not touched. Unless they say otherwise,
     all cores compute: with as many as are free just then, one command would not compare to the next.
     ``text_rounds`` 0 means ``rounds``, and two for long memories. A length that the model was not trained
-    for is left out, and told in ``on_note``. Raises ModelUnfit when the model's states are not exact.
+    for is left out, with an ``on_note``. Raises ModelUnfit when the model's states are not exact.
     """
     with tempfile.TemporaryDirectory(prefix="memos-bench-", ignore_cleanup_errors=True) as folder:
         for length in lengths:

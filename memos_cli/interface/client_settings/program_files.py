@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -76,7 +76,8 @@ def edit_file(file: Path, change: Callable[[str], str], *, dry_run: bool) -> Fil
         raise MemosError(f"{file}: {error}", f"correct {file}, or add the entry by hand") from error
     if new == data:
         return FileChange(file, False, "")
-    diff = "".join(_diff(str(file), data.decode(), new.decode()))
+    name, old = str(file), data.decode().splitlines()
+    diff = unified_diff(old, new.decode().splitlines(), name, name, n=1, lineterm="")
     if not dry_run:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         with replacing(target) as part:
@@ -85,7 +86,7 @@ def edit_file(file: Path, change: Callable[[str], str], *, dry_run: bool) -> Fil
             part.chmod(mode)
             if _read(target) != data:
                 raise MemosError(f"{file} was changed meanwhile", "run it again")
-    return FileChange(file, True, diff)
+    return FileChange(file, True, "".join(f"{line}\n" for line in diff))
 
 
 def read_text(file: Path) -> str:
@@ -116,8 +117,3 @@ def _decode(data: bytes) -> tuple[str, Callable[[str], bytes]]:
         return (mark + (new.replace("\n", "\r\n") if returns else new)).encode()
 
     return (body.replace("\r\n", "\n") if returns else body), encode
-
-
-def _diff(name: str, old: str, new: str) -> Sequence[str]:
-    lines = unified_diff(old.splitlines(), new.splitlines(), name, name, n=1, lineterm="")
-    return [f"{line}\n" for line in lines]

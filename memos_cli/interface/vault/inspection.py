@@ -42,17 +42,17 @@ def show(session: Session, id: str) -> MemoryDetails:
 
 
 def details(vault: Vault, cube: Cube, now: int) -> MemoryDetails:
-    """Return a memory, what was made from it, and whether its sources still match."""
+    """Return a memory as ``show`` does, without an audit row."""
     db = vault.connection
     versions = {_digest(cube, each.text): each.version for each in reversed(queries.versions(db, cube.n))}
     places = zip(queries.places_of(db, cube.n), queries.place_digests(db, cube.n), strict=True)
     return MemoryDetails(
         cube,
-        tuple(replace(_prove(vault, *place), version=versions.get(digest, 0)) for place, digest in places),
-        saved_states.by_cube(vault.connection, cube.n, now=now),
-        tuple(saved_states.made_from(vault.connection, cube.n, now=now)),
-        adapters.by_cube(vault.connection, cube.n, now=now),
-        tuple(adapters.made_from(vault.connection, cube.n, now=now)),
+        tuple(_prove(vault, *place, versions.get(digest, 0)) for place, digest in places),
+        saved_states.by_cube(db, cube.n, now=now),
+        tuple(saved_states.made_from(db, cube.n, now=now)),
+        adapters.by_cube(db, cube.n, now=now),
+        tuple(adapters.made_from(db, cube.n, now=now)),
     )
 
 
@@ -61,8 +61,8 @@ def _digest(cube: Cube, text: str) -> bytes:
     return Draft(text, Span(0, 0), cube.type, "", cube.ref, cube.time, cube.author, cube.role).digest()
 
 
-def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceReport:
-    return PlaceReport(source.uri, span, source.encoding, _compare(vault, source, span, sha256))
+def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes, version: int) -> PlaceReport:
+    return PlaceReport(source.uri, span, source.encoding, _compare(vault, source, span, sha256), version)
 
 
 def _compare(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> str:
