@@ -11,6 +11,7 @@ import json
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO, Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -88,11 +89,8 @@ def write(
 
     The records are iterated twice, because the manifest comes first: ``Again``.
     """
-    write_lines(stream, {name: _lines_of(records) for name, records in parts.items()}, sign, files)
-
-
-def _lines_of(records: Iterable[Mapping[str, Any]]) -> Iterable[bytes]:
-    return Again(lambda: map(to_line, records))
+    lines = {name: Again(partial(map, to_line, records)) for name, records in parts.items()}
+    write_lines(stream, lines, sign, files)
 
 
 def write_lines(

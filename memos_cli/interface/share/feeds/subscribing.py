@@ -136,10 +136,9 @@ def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Up
     registry = Registry(feed.url)
     found = _accepted(feed, indexes.read(registry.read_index(), registry.url))
     is_here = found.sha256 == feed.sha256
-    done = Updated(
-        feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here,
-        notes=tuple(_ending(session, found)),
-    )  # fmt: skip
+    done = Updated(feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here)
+    if found.index.expires is not None and found.index.expires <= session.now():
+        done = replace(done, notes=("what is published there has ended, and was not published again",))
     fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
     if not is_here:
         done = _bring(session, feed, found, fetch, done)
@@ -231,13 +230,6 @@ def _accepted(feed: Feed, found: Signed) -> Signed:
             f"{feed.url} has two different publications of serial {feed.serial}", "ask its publisher"
         )
     return found
-
-
-def _ending(session: Session, found: Signed) -> list[str]:
-    ends = found.index.expires
-    if ends is not None and ends <= session.now():
-        return ["what is published there has ended, and was not published again"]
-    return []
 
 
 def _best_delta(feed: Feed, found: Signed) -> Delta | None:
