@@ -30,6 +30,11 @@ class MemosError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def with_hint(self) -> str:
+        """The message, and what to type next."""
+        return f"{self}; {self.hint}" if self.hint else str(self)
+
 
 class Unwritable(MemosError):
     """The vault cannot be written to: read-only medium, full disk or missing permission."""

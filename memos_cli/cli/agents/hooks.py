@@ -16,8 +16,9 @@ from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from memos_cli.interface.client_settings.program_files import Status
+    from memos_cli.interface.hooks.agents import Agent
     from memos_cli.interface.hooks.calls import Call
-    from memos_cli.interface.hooks.installing import Status
     from memos_cli.interface.memory import Memos
     from memos_cli.settings import Settings
 
@@ -160,18 +161,20 @@ def status(
         found,
         _as_row,
         "agent, state, file, detail, last call",
-        lambda each: (each.agent.name, each.state, each.file, each.detail, _describe_last_call(each)),
+        lambda each: (each.program.name, each.state, each.file, each.detail, _describe_last_call(each)),
     )
 
 
-def _as_row(found: Status) -> dict[str, Any]:
+def _as_row(found: Status[Agent]) -> dict[str, Any]:
     from memos_cli.interface.hooks.log import last_call
 
-    row = {"agent": found.agent.name, "file": str(found.file), "state": found.state, "detail": found.detail}
-    return {**row, "last_call": last_call(found.agent.name)}
+    return {
+        "agent": found.program.name, "file": str(found.file), "state": found.state, "detail": found.detail,
+        "last_call": last_call(found.program.name),
+    }  # fmt: skip
 
 
-def _describe_last_call(found: Status) -> str:
+def _describe_last_call(found: Status[Agent]) -> str:
     row = _as_row(found)["last_call"]
     if not row:
         return ""

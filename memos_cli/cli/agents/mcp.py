@@ -142,10 +142,12 @@ def status(
     found = [clients.status(each, Path(file) if file else None) for each in chosen]
     state.output.listing(
         found,
-        clients.as_row,
+        lambda each: {
+            "client": each.program.name, "file": str(each.file), "state": each.state, "detail": each.detail,
+        },
         "client, state, file, starts",
-        lambda each: (each.client.name, each.state, each.file, each.detail),
-    )
+        lambda each: (each.program.name, each.state, each.file, each.detail),
+    )  # fmt: skip
 
 
 def _launch(state: State, *, quarantine: bool) -> Launch:

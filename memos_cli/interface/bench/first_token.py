@@ -1,8 +1,8 @@
 """Time to first token: from a saved state, and from the text, measured side by side.
 
-Each length gets a vault of its own in a temporary folder, made like any other through the Memory API. What
-is compared takes turns in one run, so that what else the machine does falls on all alike. A state that was
-not used, or that led to another token than the text, ends the measurement: its figures would say nothing.
+Each length gets a vault of its own in a temporary folder. The ways that are compared take turns in one run,
+so that other load of the machine affects all alike. A state that was not used, or that led to another token
+than the text, ends the measurement: its figures would mean nothing.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def measure_first_token(
     ``settings`` say which models are used and how; their vault is not touched. Unless they say otherwise,
     all cores compute: with as many as are free just then, one command would not compare to the next.
     ``text_rounds`` 0 means ``rounds``, and two for long memories. A length that the model was not trained
-    for is left out, and told in ``on_note``. Raises ModelUnfit when the model's states are not exact.
+    for is left out, with an ``on_note``. Raises ModelUnfit when the model's states are not exact.
     """
     with tempfile.TemporaryDirectory(prefix="memos-bench-", ignore_cleanup_errors=True) as folder:
         for length in lengths:
@@ -190,8 +190,6 @@ def _time_in_process(
     memos: Memos, state: State, question: str, rounds: int, text_rounds: int, on_step: Callable[[int], None]
 ) -> tuple[dict[str, list[float]], int]:
     """Seconds by what was done, and how many tokens are read after the state."""
-    import numpy as np
-
     engine, vault = memos.local_engine, memos.vault
     request = read_request(memos, question, Filter(), AnswerOptions(max_tokens=1))
     plan = make_plan_for(memos, engine, request)
@@ -201,7 +199,7 @@ def _time_in_process(
     tokens = [*prompt.prefix, *prompt.question]
     other = [*prompt.prefix, *reversed(prompt.question)]
     fingerprint = memos.fingerprint(engine)
-    warm, answers = StateCache(), set()
+    warm, answers = StateCache(), set[str]()
     times: dict[str, list[float]] = {name: [] for name in ("restore", "floor")}
 
     def use(shelf: StateCache | None) -> None:
@@ -212,16 +210,11 @@ def _time_in_process(
             times["restore"].append(restored.seconds)
         answer()
 
-    def read_file() -> None:
-        data = np.empty(state.size, np.uint8).data  # the memory that a state is read into
-        with vault.blobs.path(state.blob).open("rb", buffering=0) as file:
-            while data and (count := file.readinto(data)):
-                data = data[count:]
-
     def answer() -> None:
         engine.read(tokens)
         answers.add(next(engine.generate(limit=1), ""))
 
+    read_file = partial(_read_file, vault.blobs.path(state.blob), state.size)
     arms: dict[str, Callable[[], None]] = {
         "text": answer,
         "read": read_file,
@@ -246,9 +239,23 @@ def _time_in_process(
             times.setdefault(name, []).append(time.perf_counter() - start)
             on_step(1)
         times["floor"].append(times["read"][-1] + times["resident"][-1])
+    _require_one(answers)
+    return times, len(tokens) - len(state.tokens)
+
+
+def _read_file(path: Path, size: int) -> None:
+    """Read a file into fresh memory, as a state is read."""
+    import numpy as np
+
+    data = np.empty(size, np.uint8).data
+    with path.open("rb", buffering=0) as file:
+        while data and (count := file.readinto(data)):
+            data = data[count:]
+
+
+def _require_one(answers: set[str]) -> None:
     if len(answers) > 1:
         raise MemosError(f"text and state led to different tokens: {sorted(answers)}")
-    return times, len(tokens) - len(state.tokens)
 
 
 def _return_memory() -> None:
@@ -299,7 +306,6 @@ def _time_commands(
             to_first = sum(timings[part] for part in parts) if timings["first_token"] else timings["total"]
             first[name].append(to_first)
             on_step(1)
-    if len(answers) > 1:
-        raise MemosError(f"text and state led to different tokens: {sorted(answers)}")
+    _require_one(answers)
     text, state, *walls = (_spread(each[name]) for each in (first, wall) for name in arms)
     return Cold(text, state, walls[0], walls[1], _ratio(text.median, state.median))

@@ -1,7 +1,6 @@
 """Values in a JSON text with comments and trailing commas, such as the settings of another program.
 
-An edit touches one value and nothing else: comments, layout and order of all that is not ours stay as they
-are.
+An edit changes one value and nothing else: comments, layout and order of all else stay.
 """
 
 from __future__ import annotations

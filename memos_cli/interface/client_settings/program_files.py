@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.files import read_small, replacing, write_all
@@ -20,6 +21,20 @@ NAME = "memos"
 """The name of this program."""
 _MOST = 64 << 20
 """Largest settings file, in bytes: Claude Code keeps the history of projects in its own."""
+
+
+_Program = TypeVar("_Program")
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Generic[_Program]):
+    """Whether a program starts memos. ``state`` is ``installed``, ``partly`` (some events of an agent are
+    missing), ``other`` (another command, or one that is gone), ``missing`` or ``unreadable``."""
+
+    program: _Program
+    file: Path
+    state: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +76,8 @@ def edit_file(file: Path, change: Callable[[str], str], *, dry_run: bool) -> Fil
         raise MemosError(f"{file}: {error}", f"correct {file}, or add the entry by hand") from error
     if new == data:
         return FileChange(file, False, "")
-    diff = "".join(_diff(str(file), data.decode(), new.decode()))
+    name, old = str(file), data.decode().splitlines()
+    diff = unified_diff(old, new.decode().splitlines(), name, name, n=1, lineterm="")
     if not dry_run:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         with replacing(target) as part:
@@ -70,7 +86,7 @@ def edit_file(file: Path, change: Callable[[str], str], *, dry_run: bool) -> Fil
             part.chmod(mode)
             if _read(target) != data:
                 raise MemosError(f"{file} was changed meanwhile", "run it again")
-    return FileChange(file, True, diff)
+    return FileChange(file, True, "".join(f"{line}\n" for line in diff))
 
 
 def read_text(file: Path) -> str:
@@ -101,8 +117,3 @@ def _decode(data: bytes) -> tuple[str, Callable[[str], bytes]]:
         return (mark + (new.replace("\n", "\r\n") if returns else new)).encode()
 
     return (body.replace("\r\n", "\n") if returns else body), encode
-
-
-def _diff(name: str, old: str, new: str) -> Sequence[str]:
-    lines = unified_diff(old.splitlines(), new.splitlines(), name, name, n=1, lineterm="")
-    return [f"{line}\n" for line in lines]

@@ -1,7 +1,7 @@
 """One entry in the settings file of another program: JSON with comments, TOML or YAML.
 
-An edit touches the entry and nothing else: comments, layout and order of all that is not ours stay as they
-are. Each edit is checked before it is given back: the new text must read as the old one with that one change.
+An edit changes the entry and nothing else: comments, layout and order of all else stay. Each edit is checked
+before it is returned: the new text must have the values of the old one, with that one change.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import platform
 import re
 import sqlite3
@@ -15,6 +16,7 @@ from memos_cli.interface.doctor.report import Line
 _DISTRIBUTION = "memos-cli"
 _HIDDEN = {"test"}
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[([\w,. -]+)\])?([^;]*)(?:;.*\bextra\s*==\s*['\"]([\w-]+)['\"])?")
+_COMPARISONS = {">=": operator.ge, "<=": operator.le, "==": operator.eq, "<": operator.lt, ">": operator.gt}
 _BOUND = re.compile(r"(>=|<=|==|<|>)\s*([\d.]+)")
 
 
@@ -79,12 +81,7 @@ def _problem(name: str, bounds: str) -> str:
         return name
     has = _numbers(version)
     for sign, bound in _BOUND.findall(bounds):
-        wanted = _numbers(bound)
-        has_it = {
-            ">=": has >= wanted, ">": has > wanted, "<": has < wanted, "<=": has <= wanted,
-            "==": has == wanted,
-        }  # fmt: skip
-        if not has_it[sign]:
+        if not _COMPARISONS[sign](has, _numbers(bound)):
             return f"{name}{sign}{bound} ({version} is installed)"
     return ""
 

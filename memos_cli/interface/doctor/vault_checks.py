@@ -148,12 +148,10 @@ def check_disk(folder: Path | None) -> Iterator[Line]:
         return
     details: dict[str, object] = {"free": free, "folder": str(place)}
     message = f"{sized(free)} free at {place}"
-    if free < _TOO_LITTLE:
-        yield Line("disk", "fail", message, "free some disk space", details)
-    elif free < _LITTLE:
-        yield Line("disk", "warn", message, "free some disk space", details)
-    else:
+    if free >= _LITTLE:
         yield Line("disk", "ok", message, "", details)
+    else:
+        yield Line("disk", "fail" if free < _TOO_LITTLE else "warn", message, "free some disk space", details)
 
 
 def _existing(folder: Path) -> Path:

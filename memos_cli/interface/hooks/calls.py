@@ -60,13 +60,7 @@ def read_call(event: str, name: str, data: bytes, environment: Mapping[str, str]
     if agent.name != "cursor" and "cursor_version" in sent:
         # Cursor also runs the hooks of Claude Code: it would get the memories twice, or in a wrong format.
         raise UsageError(f"Cursor runs the hooks of {agent.title}", "memos hook install cursor")
-    return Call(
-        agent,
-        event,
-        _folder(agent, sent, environment),
-        _prompt(sent),
-        _transcript(sent.get("transcript_path")),
-    )
+    return Call(agent, event, _folder(agent, sent, environment), _prompt(sent), _transcript(sent))
 
 
 def _folder(agent: Agent, sent: Mapping[str, Any], environment: Mapping[str, str]) -> Path:
@@ -89,8 +83,8 @@ def _prompt(sent: Mapping[str, Any]) -> str:
     return said if len(said) <= _ASKED else f"{said[: _ASKED // 2]}\n{said[-_ASKED // 2 :]}"
 
 
-def _transcript(path: object) -> Path | None:
-    found = _absolute(path)
+def _transcript(sent: Mapping[str, Any]) -> Path | None:
+    found = _absolute(sent.get("transcript_path"))
     with suppress(OSError):
         if found is not None and found.is_file():
             return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from memos_cli.interface.client_settings.json_text import NotReadable
 from memos_cli.interface.client_settings.program_files import (
     NAME,
     FileChange,
+    Status,
     edit_file,
     home_path,
     own_command,
@@ -25,17 +25,6 @@ from memos_cli.interface.hooks.agents import EVENTS, Agent
 _HOOKS = "hooks"
 """The member with all hooks, and in a group that with its handlers."""
 Place = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Whether an agent runs our hooks. ``state`` is ``installed``, ``partly`` (some events are missing),
-    ``other`` (another command, or one that is gone), ``missing`` or ``unreadable``."""
-
-    agent: Agent
-    file: Path
-    state: str
-    detail: str = ""
 
 
 def settings_file(agent: Agent) -> Path:
@@ -78,7 +67,7 @@ def remove(agent: Agent, file: Path, *, dry_run: bool) -> FileChange:
     return edit_file(file, _checked(lambda text: _without(text, agent, ()), agent), dry_run=dry_run)
 
 
-def status(agent: Agent, file: Path) -> Status:
+def status(agent: Agent, file: Path) -> Status[Agent]:
     """Return whether the agent runs this program."""
     try:
         found = [(place, _words(handler)) for place, handler in _ours(read_text(file), agent)]

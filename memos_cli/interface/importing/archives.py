@@ -60,27 +60,35 @@ class Export:
                 found.append(name)
         return found
 
+    def file(self, name: str) -> Path:
+        """Return the path on disk of a file that is in no archive."""
+        return self.path / name if self.path.is_dir() else self.path
+
+    def place(self, name: str) -> Path:
+        """Return where a file is: its absolute path on disk, or its path in the archive."""
+        return Path(name) if self.entries is not None else self.file(name).absolute()
+
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        """A file of the export. Raises MemosError where it cannot be read."""
+        """Open a file of the export. Raises MemosError if it cannot be read."""
         try:
             if self.entries is not None:
                 with _entry(*self.entries[name]) as stream:
                     yield stream
             else:
-                with (self.path / name if self.path.is_dir() else self.path).open("rb") as stream:
+                with self.file(name).open("rb") as stream:
                     yield stream
-        except UnicodeError:  # a ValueError, of who reads what this gives
+        except UnicodeError:  # a ValueError, from the code that reads the stream
             raise
         except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, *_UNPACKING) as error:
             hint = _UNPACK if self.entries is not None else f"ls -l {self.path}"
             raise MemosError(f"{self.path}: {name}: {error}", hint) from error
 
-    def head(self, name: str) -> bytes:
-        """Return the first HEAD bytes of a file, to recognise it; empty if it cannot be read."""
+    def head(self, name: str, size: int = HEAD) -> bytes:
+        """Return the first bytes of a file, to recognise it; empty if it cannot be read."""
         try:
             with self.open(name) as stream:
-                return stream.read(HEAD)
+                return stream.read(size)
         except MemosError:
             return b""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from memos_cli.cube import Draft, Span
+from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.ingest.sources.decoding import clean
 from memos_cli.interface.ingest.sources.pieces import read_time
+from memos_cli.interface.ingest.sources.reading import read_bytes
+from memos_cli.interface.options import ReadOptions
 from memos_cli.interface.recalled import without_recalled
 
 LONGEST = 30_000
@@ -87,9 +90,40 @@ class Importer:
     summary: str = ""
     """A short description of what it reads, for ``memos plugins``."""
 
-    def __call__(self, export: Export) -> Iterator[Bundle]:
-        """Read an export."""
-        return self.read(export)
+
+def each_file(
+    read: Callable[[Export, str], Iterable[Bundle]],
+) -> Callable[[Export, Iterable[str]], Iterator[Bundle]]:
+    """Return ``read`` for several files of an export; a file that cannot be read becomes a fault."""
+
+    def read_files(export: Export, names: Iterable[str]) -> Iterator[Bundle]:
+        for name in names:
+            try:
+                yield from read(export, name)
+            except MemosError as error:
+                yield Bundle("", faults=[fault_of(name, error)])
+
+    return read_files
+
+
+def read_document(export: Export, name: str, bundle: Bundle, called: str) -> list[Draft]:
+    """Return the drafts of a file that `memos ingest` would read, titled and dated by ``called``.
+
+    Parts that cannot be read become faults of ``bundle``. Nothing is masked or marked: the import does that.
+    """
+    hints = ReadOptions(encoding=export.encoding, fallback=export.fallback, secrets="allow")
+    try:
+        reading = read_bytes(export.read(name), bundle.uri, called, hints)
+    except MemosError as error:
+        bundle.faults.append(f"{name}: {error}")
+        return []
+    bundle.faults += [f"{name}: {each.reason}" for each in reading.failed]
+    return [replace(draft, sensitivity="open") for draft in reading.drafts]
+
+
+def fault_of(name: str, error: MemosError) -> str:
+    """Return why a file cannot be read, and what to do, with its name."""
+    return error.with_hint if name in error.with_hint else f"{name}: {error.with_hint}"
 
 
 def text(value: object) -> str:
@@ -107,6 +141,16 @@ def items(value: object) -> Iterator[Any]:
     yield from value if isinstance(value, list) else ()
 
 
+def objects(value: object) -> Iterator[Mapping[str, Any]]:
+    """Return the elements of a list; {} for those that are no objects."""
+    return map(mapping, items(value))
+
+
+def strings(value: object) -> Iterator[str]:
+    """Return the elements of a list that are strings."""
+    return (each for each in items(value) if isinstance(each, str))
+
+
 def decoded(value: object) -> Any:
     """Decode a string that is JSON (some programs encode twice); return anything else unchanged."""
     for _ in range(3):
@@ -122,6 +166,16 @@ def decoded(value: object) -> Any:
 def time(value: object) -> int | None:
     """Return a time in milliseconds, from seconds or text; None for anything else."""
     return None if isinstance(value, bool) else read_time(value)
+
+
+def branch(nodes: Mapping[str, Any], end: str, parent: str) -> list[Mapping[str, Any]]:
+    """Return the nodes of a tree from its root to ``end``; ``parent`` is the key of the node before."""
+    found, seen = [], set()
+    while end in nodes and end not in seen:
+        seen.add(end)
+        found.append(mapping(nodes[end]))
+        end = text(found[-1].get(parent))
+    return found[::-1]
 
 
 def parts_of(content: object) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from memos_cli.cube import LIVE_STATES, Draft, Origin
 from memos_cli.errors import MemosError
@@ -48,16 +47,18 @@ if TYPE_CHECKING:
 
 SHOWN = 1_000
 """Number of failures that are listed one by one."""
+_Sources: TypeAlias = tuple[tuple[str, str, int], ...]
+"""Of each source the address, the title and the number of memories."""
 UNIQUE = 32
 """Characters of a reference that is unique everywhere: a UUID, a hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, or (``dry_run``) would do: ``sources`` are (address, title, memories)."""
+    """What an import did, or (``dry_run``) would do."""
 
     kind: str
-    sources: tuple[tuple[str, str, int], ...]
+    sources: _Sources
     done: Ingested
     links: int = 0
     pinned: int = 0
@@ -89,9 +90,7 @@ def import_export(
         session.vault, options, principal=session.principal, clock=session.now, on_source=on_source,
         on_drafts=on_drafts,
     )  # fmt: skip
-    sources: list[tuple[str, str, int]] = []
-    with ExitStack() as stack:
-        export = stack.enter_context(open_export(path))
+    with open_export(path) as export:
         job.failed += [Failure(str(path), fault) for fault in export.faults]
         export.date_order = date_order
         export.encoding, export.fallback = options.hints.encoding, options.hints.fallback
@@ -100,49 +99,14 @@ def import_export(
         for other in [] if kind else other_kinds(export, found):
             job.notes.append(f"{path}: also has an export of {other}; to import it, add --from {other}")
         if found in (BUNDLE, LINES):
-            return _adopt(
+            sources, linked, pinned = _adopt(
                 session, job, export, found, options,
-                embed=embed, dry_run=dry_run, trust=trust, identity=identity, with_grants=with_grants,
-                on_vectors=on_vectors,
+                dry_run=dry_run, trust=trust, identity=identity, with_grants=with_grants,
             )  # fmt: skip
-        loose: list[Bundle] = []
-        stack.enter_context(collector_at_rest())
-        flush = stack.enter_context(job.together())
-        unread = stack.enter_context(count_unread())
-        for bundle in _whole(importer(found)(export), path, job):
-            where = bundle.uri or str(path)
-            job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
-            if len(bundle.faults) > SHOWN:
-                job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
-            job.notes += bundle.notes
-            masked: list[Sensitive] = []
-            if not dry_run and job.is_unchanged(bundle.uri, _seal(bundle.drafts)):
-                drafts = bundle.drafts  # as they were stored: nothing in them was masked or refused
-            else:
-                drafts = list(_guarded(bundle, options.hints.secrets, job, masked))
-            if not drafts:
-                continue
-            sources.append((bundle.uri, bundle.title, len(drafts)))
-            if dry_run:
-                job.masked += masked
-                continue
-            known = len(job.ids)
-            _take(session, job, found, bundle, drafts, flush)
-            job.masked += masked if len(job.ids) > known else []
-            if bundle.relations or bundle.pinned or bundle.ends:
-                loose.append(
-                    Bundle(bundle.uri, relations=bundle.relations, pinned=bundle.pinned, ends=bundle.ends)
-                )
-        flush()
-        if not sources and not job.failed:
-            job.notes.append(f"{path}: there is nothing to import in it")
-        uris = {uri for uri, _, _ in sources}
-        job.notes += [f"{path}: {note}" for note in unread.notes]
-        job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []
-        made = [_connect(session, bundle, uris) for bundle in loose]
+        else:
+            sources, linked, pinned = _import_bundles(session, job, export, found, dry_run=dry_run)
     done = finish(session, job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
-    linked, pinned = (sum(each[at] for each in made) for at in (0, 1))
-    return Imported(found, tuple(sources), done, linked, pinned, dry_run)
+    return Imported(found, sources, done, linked, pinned, dry_run)
 
 
 def _adopt(
@@ -152,24 +116,26 @@ def _adopt(
     kind: str,
     options: IngestOptions,
     *,
-    embed: bool,
     dry_run: bool,
     trust: bool,
     identity: str,
     with_grants: bool,
-    on_vectors: Callable[[int], None],
-) -> Imported:
-    """Import a bundle of another vault, or lines. Raises Refused for an unknown signer."""
+) -> tuple[_Sources, int, int]:
+    """Import a bundle of another vault, or lines. Returns the source, and the numbers of new links and pins.
+
+    Raises Refused for an unknown signer.
+    """
     from memos_cli.interface.share import bundle, memory_lines, signing
     from memos_cli.interface.share.bundle_import import adopt
 
+    path = str(export.path)
     with export.open(export.names[0]) as stream:
         head = stream.read(512)
         stream.seek(0)
         readable = io.BytesIO(signing.unseal(stream.read(), identity)) if signing.is_sealed(head) else stream
         if kind == LINES:
             found, faults = memory_lines.read(readable)
-            job.failed += [Failure(str(export.path), fault) for fault in faults[:SHOWN]]
+            job.failed += [Failure(path, fault) for fault in faults[:SHOWN]]
         else:
             found = bundle.scan(readable)
         signer = ""
@@ -185,9 +151,48 @@ def _adopt(
                 signer=signer,
             )  # fmt: skip
     if job.masked and job.ids:
-        job.notes.append(f"{export.path}: {note_masked(job.masked)}")
-    done = finish(session, job, embed=embed and not dry_run, on_vectors=on_vectors, compare=False)
-    return Imported(kind, ((str(export.path), "", count),), done, linked, 0, dry_run)
+        job.notes.append(f"{path}: {note_masked(job.masked)}")
+    return ((path, "", count),), linked, 0
+
+
+def _import_bundles(
+    session: Session, job: Ingestion, export: Export, kind: str, *, dry_run: bool
+) -> tuple[_Sources, int, int]:
+    """Import what the importer of ``kind`` reads. Returns the sources, and the counts of links and pins."""
+    sources: list[tuple[str, str, int]] = []
+    loose: list[Bundle] = []
+    path = export.path
+    with collector_at_rest(), job.together() as flush, count_unread() as unread:
+        for bundle in _whole(importer(kind).read(export), path, job):
+            where = bundle.uri or str(path)
+            job.failed += [Failure(where, fault) for fault in bundle.faults[:SHOWN]]
+            if len(bundle.faults) > SHOWN:
+                job.failed.append(Failure(where, f"and {len(bundle.faults) - SHOWN} more"))
+            job.notes += bundle.notes
+            masked: list[Sensitive] = []
+            if not dry_run and job.is_unchanged(bundle.uri, _seal(bundle.drafts)):
+                drafts = bundle.drafts  # as they were stored: nothing in them was masked or refused
+            else:
+                drafts = list(_guarded(bundle, job, masked))
+            if not drafts:
+                continue
+            sources.append((bundle.uri, bundle.title, len(drafts)))
+            if dry_run:
+                job.masked += masked
+                continue
+            known = len(job.ids)
+            _take(session, job, kind, bundle, drafts, flush)
+            job.masked += masked if len(job.ids) > known else []
+            if bundle.relations or bundle.pinned or bundle.ends:
+                bundle.drafts, bundle.earlier = [], {}
+                loose.append(bundle)
+    if not sources and not job.failed:
+        job.notes.append(f"{path}: there is nothing to import in it")
+    job.notes += [f"{path}: {note}" for note in unread.notes]
+    job.notes += [f"{path}: {note_masked(job.masked)}"] if job.masked else []
+    uris = {uri for uri, _, _ in sources}
+    made = [_connect(session, bundle, uris) for bundle in loose]
+    return tuple(sources), sum(links for links, _ in made), sum(pins for _, pins in made)
 
 
 def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bundle]:
@@ -200,12 +205,13 @@ def _whole(bundles: Iterator[Bundle], path: Path, job: Ingestion) -> Iterator[Bu
         job.failed.append(Failure(str(path), str(error), error.hint))
 
 
-def _guarded(bundle: Bundle, secrets: str, job: Ingestion, masked: list[Sensitive]) -> Iterator[Draft]:
+def _guarded(bundle: Bundle, job: Ingestion, masked: list[Sensitive]) -> Iterator[Draft]:
     """Yield the drafts as they may be stored: secrets treated as the options say, personal data marked.
 
     Secrets that it masks are added to ``masked``."""
     whole = "\n\n".join(draft.text for draft in bundle.drafts)  # most hold nothing: once is quicker
     has_secrets, is_personal = bool(find_secrets(whole)), bool(find_personal(whole))
+    secrets = job.secrets
     held = "mask" if secrets == "refuse" else secrets  # only the text of a piece makes it refused
     # Most pieces share their title and a few authors.
     names = {n: cover(n, held) for n in {n for d in bundle.drafts for n in (d.title, d.author)}}

@@ -34,7 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 BUNDLE, LINES = "mip", "jsonl"
-"""What `memos export` writes: they have no reader here, for they come in as they are (see ``exchange``)."""
+"""What `memos export` writes: it has no reader here, because it is imported as it is (``import_job``)."""
 
 IMPORTS: dict[str, Importer] = {
     "slack": SLACK,

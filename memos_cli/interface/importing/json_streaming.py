@@ -1,7 +1,7 @@
-"""The elements of a long JSON array one by one, so that a gigabyte takes no gigabyte of memory.
+"""Read the elements of a long JSON array one by one, so that a gigabyte takes no gigabyte of memory.
 
-An element ends where its brackets close, whatever stands between: so one that is broken inside is told, and
-the others are read all the same.
+An element ends where its brackets close, whatever is between them: so one that is broken inside is a fault,
+and the others are still read.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from memos_cli.interface.importing.entries import decoded
+from memos_cli.errors import MemosError
+from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import Bundle, decoded
 
 CHUNK = 1 << 20
 LARGEST = 64 << 20
@@ -22,7 +24,7 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|(\\?\Z))|[\[\]{},]', re.DOTALL
 
 
 class Broken(Exception):
-    """An element that cannot be read, in words that say which."""
+    """An element that cannot be read; the message says which."""
 
 
 def elements(stream: IO[bytes]) -> Iterator[Any]:
@@ -43,6 +45,22 @@ def records(stream: IO[bytes]) -> Iterator[dict[str, Any] | Broken]:
     """Yield the objects of the array in a stream. Raises Broken for invalid JSON."""
     for number, each in enumerate(elements(stream), 1):
         yield each if isinstance(each, (dict, Broken)) else Broken(f"record {number}: no object")
+
+
+def read_records(export: Export, name: str, read: Callable[[dict[str, Any]], Bundle]) -> Iterator[Bundle]:
+    """Yield the bundle of each object in a file, or its fault. Raises MemosError."""
+    with export.open(name) as stream:
+        for record in records(stream):
+            yield Bundle("", faults=[f"{name}: {record}"]) if isinstance(record, Broken) else read(record)
+
+
+def first_record(export: Export, name: str) -> Any:
+    """Return the first element of a JSON file, to detect its format; None if there is none."""
+    try:
+        with export.open(name) as stream:
+            return next((each for each in elements(stream) if not isinstance(each, Broken)), None)
+    except MemosError:
+        return None
 
 
 class _Splitter:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import items, mapping
-from memos_cli.interface.importing.formats.chats import conversations, first_record
+from memos_cli.interface.importing.formats.chats import conversations
+from memos_cli.interface.importing.json_streaming import first_record
 from memos_cli.interface.importing.programs.table import recognise_program
 from memos_cli.interface.share import bundle
 from memos_cli.interface.share.memory_lines import is_memory
@@ -50,12 +51,8 @@ def _recognise(export: Export) -> str:
 
 
 def _is_bundle(export: Export) -> bool:
-    try:
-        with export.open(export.names[0]) as stream:
-            head = stream.read(512)
-        return bundle.is_bundle(head) or is_sealed(head)
-    except MemosError:
-        return False
+    head = export.head(export.names[0])
+    return bundle.is_bundle(head) or is_sealed(head)
 
 
 def _of_record(record: object) -> str:
@@ -67,11 +64,7 @@ def _of_record(record: object) -> str:
     about = mapping(found.get("metadata"))
     if "payload" in found or {"memory_type", "usage", "embedding"} & about.keys():
         return "memos"
-    if "memory" in found and (
-        "hash" in found or "user_id" in found or "created_at" in found or "id" in found
-    ):
-        return "mem0"
-    return ""
+    return "mem0" if "memory" in found and {"hash", "user_id", "created_at", "id"} & found.keys() else ""
 
 
 def _of_lines(export: Export, name: str) -> str:

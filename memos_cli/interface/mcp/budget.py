@@ -12,9 +12,8 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from math import ceil
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from memos_cli.errors import UsageError
 from memos_cli.letters import WIDE
@@ -48,29 +47,15 @@ def cut(text: str, tokens: int) -> str:
     return text[:low] + _CUT
 
 
-@dataclass
-class Budget(Generic[Row]):
-    """The tokens that are left of an answer, and the rows that took the others."""
-
-    left: int
-    rows: list[Row] = field(default_factory=list)
-
-    def take(self, row: Row, cost: int) -> bool:
-        """Add ``row`` if its ``cost`` is left. The first one always fits: a page is never empty."""
-        if self.rows and cost > self.left:
-            return False
-        self.left -= cost
-        self.rows.append(row)
-        return True
-
-
 def fill(candidates: Iterable[Row], tokens: int, cost: Callable[[Row], int]) -> list[Row]:
     """Return the first of ``candidates`` that fit in ``tokens`` together, and at least one."""
-    budget: Budget[Row] = Budget(tokens)
+    rows: list[Row] = []
     for row in candidates:
-        if not budget.take(row, cost(row)):
+        tokens -= cost(row)
+        if rows and tokens < 0:
             break
-    return budget.rows
+        rows.append(row)
+    return rows
 
 
 def make_cursor(tool: str, arguments: Mapping[str, Any], *position: int) -> str:

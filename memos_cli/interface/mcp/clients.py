@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from memos_cli.errors import UsageError
 from memos_cli.interface.client_settings.program_files import (
     NAME,
     FileChange,
+    Status,
     edit_file,
     home_path,
     own_command,
@@ -57,17 +57,6 @@ class Client:
     @property
     def keys(self) -> Keys:
         return (self.table, NAME)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Whether a client starts the server. ``state`` is ``installed``, ``other`` (another command, or one that
-    is gone), ``missing`` or ``unreadable``."""
-
-    client: Client
-    file: Path
-    state: str
-    detail: str = ""
 
 
 def _config(*parts: str) -> Path:
@@ -172,7 +161,7 @@ def remove(client: Client, file: Path | None = None, *, dry_run: bool) -> FileCh
     )
 
 
-def status(client: Client, file: Path | None = None) -> Status:
+def status(client: Client, file: Path | None = None) -> Status[Client]:
     """Return whether the client starts this program."""
     path = file or client.file()
     try:
@@ -188,9 +177,3 @@ def status(client: Client, file: Path | None = None) -> Status:
         return Status(client, path, "other", f"{line[0] or 'its command'} does not exist")
     is_ours = tuple(line[: len(own_command())]) == own_command() and "mcp" in line
     return Status(client, path, "installed" if is_ours else "other", typed)
-
-
-def as_row(found: Status) -> dict[str, Any]:
-    """Return a status as a JSON object."""
-    row = {"client": found.client.name, "file": str(found.file), "state": found.state}
-    return {**row, "detail": found.detail}

@@ -84,8 +84,7 @@ def read(memos: Memos, uri: str, asker: Asker) -> str:
     kind, _, name = uri.removeprefix(_SCHEME).partition("/")
     name = unquote(name)
     if uri.startswith(_SCHEME) and kind == "recent" and not name:
-        asked = schemas.RecentArguments(max_tokens=_TOKENS, k=50)
-        return list_tools.recent(memos, asked, asker)[1]
+        return _list_recent(memos, "7d", asker)
     if uri.startswith(_SCHEME) and kind == "memory" and name:
         result, text = read_tools.get(
             memos, schemas.GetArguments(ids=[name[:200]], max_tokens=4 * _TOKENS), asker
@@ -97,11 +96,14 @@ def read(memos: Memos, uri: str, asker: Asker) -> str:
     if uri.startswith(_SCHEME) and kind == "view" and name:
         if asker.view and asker.view != name:
             raise UsageError(f"this server shows only the view {asker.view!r}", f"memos://view/{asker.view}")
-        asked = schemas.RecentArguments(since="", max_tokens=_TOKENS, k=50)
-        return list_tools.recent(memos, asked, Asker(asker.program, name))[1]
+        return _list_recent(memos, "", Asker(asker.program, name))
     raise UsageError(
         f"there is no resource {uri[:200]!r}", "memos://recent, memos://memory/ID, memos://view/NAME"
     )
+
+
+def _list_recent(memos: Memos, since: str, asker: Asker) -> str:
+    return list_tools.recent(memos, schemas.RecentArguments(since=since, k=50, max_tokens=_TOKENS), asker)[1]
 
 
 def write_prompt(memos: Memos, name: str, given: Mapping[str, str], asker: Asker) -> str:
@@ -124,9 +126,8 @@ def write_prompt(memos: Memos, name: str, given: Mapping[str, str], asker: Asker
         )
         return f"Say what my memories tell about this, and name their ids: {topic}\n\n{text}"
     since = given.get("since", "").strip()[:200] or "7d"
-    _, text = list_tools.recent(memos, schemas.RecentArguments(since=since, k=50, max_tokens=_TOKENS), asker)
     look = (
         f"Look over these memories, stored since {since}. Name those that are wrong, out of date, unclear"
         f" or said twice, and propose a change for each. Change one with memory_edit only when I agree."
     )
-    return f"{look}\n\n{text}"
+    return f"{look}\n\n{_list_recent(memos, since, asker)}"

@@ -22,52 +22,28 @@ def _as_list(value: object) -> object:
     return value
 
 
-def _called(*names: str) -> AliasChoices:
-    """The name of an argument, and the names by which models call it, too."""
-    return AliasChoices(*names)
+def _field(description: str, *names: str, **limits: Any) -> Any:
+    """Return a field with the name of an argument, and the ``names`` by which models call it, too."""
+    return Field(description=description, validation_alias=AliasChoices(*names), **limits)
 
 
 _Short = Annotated[str, Field(max_length=4_000)]
 _Names = Annotated[list[Annotated[str, Field(max_length=200)]], BeforeValidator(_as_list)]
 _Tokens = Annotated[
     int,
-    Field(
-        ge=300, le=20_000, validation_alias=_called("max_tokens", "max_response_tokens", "token_budget"),
-        description="Most tokens of the answer.",
-    ),
-]  # fmt: skip
-_Cursor = Annotated[
-    str,
-    Field(
-        max_length=400, validation_alias=_called("cursor", "next_cursor", "page_token"),
-        description="next_cursor of the page before, with the same arguments.",
-    ),
-]  # fmt: skip
-_Tags = Annotated[
-    _Names,
-    Field(
-        max_length=50, validation_alias=_called("tags", "tag", "labels"),
-        description='Tags; all must match. "work" also matches "work/climate".',
-    ),
-]  # fmt: skip
-_Type = Annotated[
-    Literal["", SemanticType],
-    Field(validation_alias=_called("type", "memory_type", "kind"), description="Only this type."),
-]
-_After = Annotated[
-    _Short,
-    Field(
-        validation_alias=_called("after", "since", "after_date", "from", "start_date"),
-        description='Not before this time: "2026-05-01", "30d", "last week".',
+    _field(
+        "Most tokens of the answer.", "max_tokens", "max_response_tokens", "token_budget", ge=300, le=20_000
     ),
 ]
-_Before = Annotated[
-    _Short,
-    Field(
-        validation_alias=_called("before", "until", "before_date", "to", "end_date"),
-        description="Earlier than this time.",
-    ),
-]
+_PAGE = "next_cursor of the page before, with the same arguments."
+_Cursor = Annotated[str, _field(_PAGE, "cursor", "next_cursor", "page_token", max_length=400)]
+_TAGS = 'Tags; all must match. "work" also matches "work/climate".'
+_Tags = Annotated[_Names, _field(_TAGS, "tags", "tag", "labels", max_length=50)]
+_Type = Annotated[Literal["", SemanticType], _field("Only this type.", "type", "memory_type", "kind")]
+_SINCE = 'Not before this time: "2026-05-01", "30d", "last week".'
+_After = Annotated[_Short, _field(_SINCE, "after", "since", "after_date", "from", "start_date")]
+_UNTIL = "Earlier than this time."
+_Before = Annotated[_Short, _field(_UNTIL, "before", "until", "before_date", "to", "end_date")]
 
 
 class Arguments(BaseModel):
@@ -87,18 +63,17 @@ class Arguments(BaseModel):
 class SearchArguments(Arguments):
     query: Annotated[
         _Short,
-        Field(
-            validation_alias=_called("query", "q", "search", "text", "question"),
-            description="What to look for, in words or as a question. Times such as 'last May' are read.",
+        _field(
+            "What to look for, in words or as a question. Times such as 'last May' are read.",
+            "query", "q", "search", "text", "question",
         ),
-    ]
+    ]  # fmt: skip
     k: Annotated[
         int,
-        Field(
-            ge=1, le=50, validation_alias=_called("k", "limit", "n", "top_k", "page_size", "max_results"),
-            description="Most memories of a page.",
+        _field(
+            "Most memories of a page.", "k", "limit", "n", "top_k", "page_size", "max_results", ge=1, le=50
         ),
-    ] = 8  # fmt: skip
+    ] = 8
     after: _After = ""
     before: _Before = ""
     tags: _Tags = []
@@ -110,11 +85,11 @@ class SearchArguments(Arguments):
 class ContextArguments(Arguments):
     question: Annotated[
         _Short,
-        Field(
-            validation_alias=_called("question", "query", "q", "prompt", "text"),
-            description="The question or task that the memories should serve.",
+        _field(
+            "The question or task that the memories should serve.",
+            "question", "query", "q", "prompt", "text",
         ),
-    ]
+    ]  # fmt: skip
     tags: _Tags = []
     max_tokens: _Tokens = 2000
 
@@ -122,15 +97,12 @@ class ContextArguments(Arguments):
 class GetArguments(Arguments):
     ids: Annotated[
         _Names,
-        Field(
-            min_length=1, max_length=50, validation_alias=_called("ids", "id", "memory_id", "memory_ids"),
-            description="Ids of memories, from the other tools.",
+        _field(
+            "Ids of memories, from the other tools.", "ids", "id", "memory_id", "memory_ids",
+            min_length=1, max_length=50,
         ),
     ]  # fmt: skip
-    versions: Annotated[
-        bool,
-        Field(validation_alias=_called("versions", "history"), description="Also list the older versions."),
-    ] = False
+    versions: Annotated[bool, _field("Also list the older versions.", "versions", "history")] = False
     max_tokens: _Tokens = 4000
     cursor: _Cursor = ""
 
@@ -138,56 +110,38 @@ class GetArguments(Arguments):
 class SaveArguments(Arguments):
     text: Annotated[
         str,
-        Field(
-            max_length=MOST_TEXT,
-            validation_alias=_called("text", "content", "memory", "observation", "fact", "body"),
-            description="The words to remember. They are stored exactly; include names and dates.",
+        _field(
+            "The words to remember. They are stored exactly; include names and dates.",
+            "text", "content", "memory", "observation", "fact", "body", max_length=MOST_TEXT,
         ),
-    ]
-    type: Annotated[
-        SemanticType,
-        Field(validation_alias=_called("type", "memory_type", "kind"), description="What kind of memory."),
-    ] = "fact"
-    tags: Annotated[
-        _Names,
-        Field(max_length=50, validation_alias=_called("tags", "tag", "labels"), description="Tags to add."),
-    ] = []
+    ]  # fmt: skip
+    type: Annotated[SemanticType, _field("What kind of memory.", "type", "memory_type", "kind")] = "fact"
+    tags: Annotated[_Names, _field("Tags to add.", "tags", "tag", "labels", max_length=50)] = []
     title: Annotated[
-        str,
-        Field(
-            max_length=300, validation_alias=_called("title", "name", "subject"),
-            description="A short title; not needed.",
-        ),
-    ] = ""  # fmt: skip
+        str, _field("A short title; not needed.", "title", "name", "subject", max_length=300)
+    ] = ""
     expires: Annotated[
         str,
-        Field(
-            max_length=200, validation_alias=_called("expires", "expires_at", "expiry", "ttl"),
-            description='When it expires: "2026-12-31", "30d", "after 3 uses"; empty: never.',
+        _field(
+            'When it expires: "2026-12-31", "30d", "after 3 uses"; empty: never.',
+            "expires", "expires_at", "expiry", "ttl", max_length=200,
         ),
     ] = ""  # fmt: skip
     for_task: Annotated[
         str,
-        Field(
-            max_length=200, validation_alias=_called("for_task", "task"),
-            description="Keep it for this task only, until `memos task done TASK`.",
+        _field(
+            "Keep it for this task only, until `memos task done TASK`.", "for_task", "task", max_length=200
         ),
-    ] = ""  # fmt: skip
+    ] = ""
 
 
 class EditArguments(Arguments):
-    id: Annotated[
-        str,
-        Field(
-            max_length=200, validation_alias=_called("id", "memory_id", "ids"),
-            description="Id of the memory.",
-        ),
-    ]  # fmt: skip
+    id: Annotated[str, _field("Id of the memory.", "id", "memory_id", "ids", max_length=200)]
     text: Annotated[
         str,
-        Field(
-            max_length=MOST_TEXT, validation_alias=_called("text", "content", "new_text", "memory"),
-            description="The new text; the old one stays as an older version.",
+        _field(
+            "The new text; the old one stays as an older version.",
+            "text", "content", "new_text", "memory", max_length=MOST_TEXT,
         ),
     ] = ""  # fmt: skip
     archive: Annotated[bool, Field(description="Archive it: it is no longer found; nothing is deleted.")] = (
@@ -196,9 +150,9 @@ class EditArguments(Arguments):
     restore: Annotated[bool, Field(description="Bring an archived or expired memory back.")] = False
     if_version: Annotated[
         int,
-        Field(
-            ge=0, le=1 << 40, validation_alias=_called("if_version", "version", "expected_version"),
-            description="Change it only if this is its version; 0: any.",
+        _field(
+            "Change it only if this is its version; 0: any.",
+            "if_version", "version", "expected_version", ge=0, le=1 << 40,
         ),
     ] = 0  # fmt: skip
 
@@ -206,18 +160,14 @@ class EditArguments(Arguments):
 class RecentArguments(Arguments):
     since: Annotated[
         _Short,
-        Field(
-            validation_alias=_called("since", "after", "timeframe", "after_date"),
-            description='Not before this time: "7d", "2026-05-01", "last week".',
+        _field(
+            'Not before this time: "7d", "2026-05-01", "last week".',
+            "since", "after", "timeframe", "after_date",
         ),
-    ] = "7d"
+    ] = "7d"  # fmt: skip
     k: Annotated[
-        int,
-        Field(
-            ge=1, le=50, validation_alias=_called("k", "limit", "n", "page_size", "max_results"),
-            description="Most memories of a page.",
-        ),
-    ] = 10  # fmt: skip
+        int, _field("Most memories of a page.", "k", "limit", "n", "page_size", "max_results", ge=1, le=50)
+    ] = 10
     tags: _Tags = []
     type: _Type = ""
     max_tokens: _Tokens = 1500
@@ -360,7 +310,8 @@ def portable_schema(model: type[BaseModel], *, result: bool = False) -> dict[str
         if not isinstance(node, dict):
             return node
         if "$ref" in node:
-            return plain({**defined[node["$ref"].rpartition("/")[2]], **_without(node, "$ref")})
+            own = {name: each for name, each in node.items() if name != "$ref"}
+            return plain({**defined[node["$ref"].rpartition("/")[2]], **own})
         is_named = isinstance(node.get("title"), str)
         return {name: plain(each) for name, each in node.items() if not (name == "title" and is_named)}
 
@@ -369,7 +320,3 @@ def portable_schema(model: type[BaseModel], *, result: bool = False) -> dict[str
         found.pop("description", None)
         found.pop("additionalProperties")  # a client that checks must let other names of arguments through
     return found
-
-
-def _without(node: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in node.items() if name != key}

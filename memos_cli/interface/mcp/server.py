@@ -196,10 +196,7 @@ class _Handlers:
         from memos_cli.interface.mcp import resources
 
         uri, asker = params.uri, self._asker(context)
-        try:
-            text = await self._vault.run(lambda memos: resources.read(memos, uri, asker))
-        except MemosError as error:
-            raise _refused(error) from error
+        text = await self._text(lambda memos: resources.read(memos, uri, asker))
         contents = types.TextResourceContents(uri=uri, mime_type="text/plain", text=text)
         return types.ReadResourceResult(contents=[contents])
 
@@ -216,12 +213,15 @@ class _Handlers:
         from memos_cli.interface.mcp import resources
 
         name, given, asker = params.name, params.arguments or {}, self._asker(context)
-        try:
-            text = await self._vault.run(lambda memos: resources.write_prompt(memos, name, given, asker))
-        except MemosError as error:
-            raise _refused(error) from error
+        text = await self._text(lambda memos: resources.write_prompt(memos, name, given, asker))
         message = types.PromptMessage(role="user", content=types.TextContent(text=text))
         return types.GetPromptResult(messages=[message])
+
+    async def _text(self, work: Callable[[Memos], str]) -> str:
+        try:
+            return await self._vault.run(work)
+        except MemosError as error:
+            raise MCPError(types.INVALID_PARAMS, error.with_hint[:2000]) from error
 
 
 def _described(spec: ToolSpec) -> types.Tool:
@@ -261,8 +261,3 @@ def explain(spec: ToolSpec, error: Any) -> str:
 
 def _failed(message: str) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(text=message[:2000])], is_error=True)
-
-
-def _refused(error: MemosError) -> MCPError:
-    message = f"{error}; {error.hint}" if error.hint else str(error)
-    return MCPError(types.INVALID_PARAMS, message[:2000])

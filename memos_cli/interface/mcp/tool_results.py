@@ -1,7 +1,7 @@
-"""What the tools share: who calls, which memories a call may see, and how a memory reads in an answer.
+"""What the tools share: the caller, the memories that it may see, and the fields of a memory in an answer.
 
-What the tools give goes to a language model: so they leave out what the settings keep from models, and what
-waits for a review.
+Answers go to a language model: so they leave out memories that the settings keep from models, and those that
+wait for a review.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OVERHEAD = 90
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who calls the tools."""
+    """The caller of the tools."""
 
     program: str = ""
     """The client, as it names itself."""

@@ -1,7 +1,7 @@
-"""Standard input and output as the SDK gives them, with two promises more.
+"""Standard input and output of the SDK, with two more guarantees.
 
-What was asked before the client closed standard input is answered. And a line that is no message gets an
-error, with its id where it has one, so that nobody waits for an answer that never comes.
+Requests that came before the client closed standard input are answered. And a line that is no message gets an
+error, with its id if it has one, so that no client waits for an answer that never comes.
 """
 
 from __future__ import annotations

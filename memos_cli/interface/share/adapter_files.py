@@ -1,7 +1,7 @@
 """Write and read adapters in bundles: weights, training set, report, and their base model.
 
-Who wrote a bundle is not known. What comes in is looked at before llama.cpp sees it, and is used only once it
-has passed its gate here; what it says of its own examination is kept, and believed by nobody.
+A bundle may come from anybody. Its adapters are checked before llama.cpp reads them, and are used only once
+they have passed their gate here; the reports of their makers are stored, but not trusted.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 MEMBER = "adapters.jsonl"
 _SUMMARY = ("passed", "reason", "checks", "recall")
-"""What of a report card quotes nothing."""
+"""The parts of a report that quote nothing."""
 ORIGINAL = "told"
-"""Under which an adapter that came from elsewhere keeps the report card that came with it."""
+"""The key of the report that came with an adapter from elsewhere."""
 
 
 def outgoing(session: Session, numbers: Collection[int]) -> list[Adapter]:
@@ -55,8 +55,8 @@ def to_member(
 ) -> tuple[dict[str, Any], str, bytes]:
     """Return an adapter as a bundle contains it: its record, the name of its file, and the file.
 
-    What the user has asked stays here; and, of one that goes to everybody, what the report quotes, and each
-    lesson that holds a secret or personal data. Raises Damaged where its weights are not what they were.
+    The user's own questions stay here; so do, of a ``public`` one, what the report quotes, and examples with
+    a secret or personal data. Raises Damaged if the weights have changed.
     """
     assert adapter.blob is not None, "without weights it is stale"
     data = bytes(session.vault.blobs.unseal(session.vault.blobs.get(adapter.blob)))

@@ -11,6 +11,7 @@ import json
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO, Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -26,8 +27,8 @@ LONGEST = 256 << 20
 """Bytes of a record that is read."""
 _PIECE = 1 << 20
 LINES = ".jsonl"
+"""The end of the names of members with records, one a line; others are files as they are."""
 _AGAIN = "copy the whole file again, or export it again"
-"""How the name of a member ends that holds records, one a line; others are files as they are."""
 _PARTS = ("cubes.jsonl", "links.jsonl", "access.jsonl", "rebuild.jsonl")
 """Members that every bundle has."""
 
@@ -46,7 +47,7 @@ class _Member(Struct):
 
 
 class _Manifest(Struct):
-    """What the manifest says: the other members by name."""
+    """The manifest: the other members by name."""
 
     members: dict[str, _Member]
 
@@ -58,14 +59,14 @@ class Bundle:
     parts: Mapping[str, Sequence[dict[str, Any]]]
     """Records by member."""
     files: dict[str, bytes]
-    """What is no list of records, by member."""
+    """The other members, by name."""
     manifest: bytes
     signature: dict[str, Any] | None
     """The signature, not verified yet."""
 
 
 Sign = Callable[[bytes], Mapping[str, str]]
-"""Gives the signature of a manifest."""
+"""Returns the signature of a manifest."""
 
 
 class Again(Generic[_Item]):
@@ -88,11 +89,8 @@ def write(
 
     The records are iterated twice, because the manifest comes first: ``Again``.
     """
-    write_lines(stream, {name: _lines_of(records) for name, records in parts.items()}, sign, files)
-
-
-def _lines_of(records: Iterable[Mapping[str, Any]]) -> Iterable[bytes]:
-    return Again(lambda: map(to_line, records))
+    lines = {name: Again(partial(map, to_line, records)) for name, records in parts.items()}
+    write_lines(stream, lines, sign, files)
 
 
 def write_lines(

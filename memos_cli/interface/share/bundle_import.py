@@ -1,7 +1,7 @@
 """Import a bundle: each memory with its id, its times and all its versions.
 
 Every record is checked before it is stored, a few at a time, and everything is stored in one transaction.
-``infrastructure.adoption.Adoption`` defines what a bundle may do in a vault: it changes no existing memory.
+``foreign_memories.Adoption`` defines what a bundle may do in a vault: it changes no existing memory.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from memos_cli.cube import SENSITIVITIES, Draft, Span
 from memos_cli.errors import UsageError
 from memos_cli.infrastructure.derived import adapters
 from memos_cli.infrastructure.memories import forgotten, queries
-from memos_cli.infrastructure.share.foreign_memories import (
-    Adoption,
-    ForeignMemory,
-)
+from memos_cli.infrastructure.share.foreign_memories import Adoption, ForeignMemory
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.interface.ingest.ingestion import Ingestion
 from memos_cli.interface.redaction.redaction import cover, find_secrets
@@ -59,8 +56,7 @@ def adopt(
         link for link in _read(found, "links.jsonl", bundle_records.read_link, job) if link[1] in PORTABLE
     ]
     grants = [*_read(found, "access.jsonl", bundle_records.read_grant, job)]
-    key = signing.own_key() if signer else None
-    is_own = key is not None and signing.name_of(key) == signer
+    is_own = bool(signer) and signing.is_own(signer)
     with session.vault.change(session.principal, session.now()) as change:
         import_ = Adoption(change, signer=signer, is_own=is_own, quarantine=quarantine)
         others: set[str] = set()

@@ -13,11 +13,7 @@ from memos_cli.cube import SENSITIVITIES, SemanticType, Sensitivity
 from memos_cli.infrastructure.access.governance import Right
 from memos_cli.infrastructure.derived.adapters import LessonKind
 from memos_cli.infrastructure.memories.queries import MASKED, Version
-from memos_cli.infrastructure.share.foreign_memories import (
-    ForeignGrant,
-    ForeignMemory,
-    ForeignPlace,
-)
+from memos_cli.infrastructure.share.foreign_memories import ForeignGrant, ForeignMemory, ForeignPlace
 from memos_cli.interface.access.access import principal_named
 from memos_cli.validation import Count, Moment, Sha256, Ulid, Whole, convert_record
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.session import Session
 
 OWN_TIME = "memos_time"
-"""Under which a memory's own time stands, or null, where a format has times of records alone."""
+"""The key of a memory's own time (or null), in formats that only have times of records."""
 _EDGES = {"part_of": "PARENT", "follows": "FOLLOWING"}
 
 

@@ -71,15 +71,13 @@ def export(
     if signed and format != "mip":
         raise UsageError(f"{format} has no signature", "memos export --format mip --sign")
     hashed = _Hashed(stream)
-    counted = cast("IO[bytes]", hashed)
     with session.vault.snapshot(session.vault.connection):
         cubes, held_back = _chosen(session, ids, filter, up_to)
         if signed:
-            _mip(session, cubes, counted, sign)
+            _mip(session, cubes, cast("IO[bytes]", hashed), sign)
         else:
-            _write(format, exporter, session, cubes, counted)
-    sha256 = hashed.sha256.hexdigest()
-    notes = warnings
+            exporter.write(session, cubes, cast("IO[bytes]", hashed))
+    sha256, notes = hashed.sha256.hexdigest(), warnings
     try:
         with session.vault.change(session.principal, session.now()) as change:
             change.audit_outgoing("export", cubes.versions())
@@ -98,21 +96,19 @@ def _exporter(format: str) -> tuple[Exporter, tuple[str, ...]]:
     return found[format], tuple(each.warning for each in known if each.warning)
 
 
-def _write(
-    format: str, exporter: Exporter, session: Session, cubes: Iterable[Cube], stream: IO[bytes]
-) -> None:
-    """Write memories. Raises MemosError for what a plug-in raises."""
-    if format in FORMATS:
-        exporter.write(session, cubes, stream)
-        return
-    try:
-        exporter.write(session, cubes, stream)
-    except (MemosError, OSError):
-        raise
-    except (Exception, SystemExit) as error:  # foreign code may raise anything
-        raise MemosError(
-            f"the plug-in {format!r} failed: {plugins.describe(error)}", "memos plugins"
-        ) from error
+def _guard(name: str, exporter: Exporter) -> Exporter:
+    """Return a plug-in's exporter that raises only MemosError and OSError."""
+
+    def write(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
+        try:
+            exporter.write(session, cubes, stream)
+        except (MemosError, OSError):
+            raise
+        except (Exception, SystemExit) as error:  # foreign code may raise anything
+            problem = f"the plug-in {name!r} failed: {plugins.describe(error)}"
+            raise MemosError(problem, "memos plugins") from error
+
+    return Exporter(write, exporter.summary)
 
 
 def known_plugins() -> list[plugins.Plugin]:
@@ -122,7 +118,8 @@ def known_plugins() -> list[plugins.Plugin]:
 
 @cache
 def _plugins() -> tuple[dict[str, Exporter], list[plugins.Plugin]]:
-    return plugins.load("exporter", Exporter, FORMATS)
+    found, known = plugins.load("exporter", Exporter, FORMATS)
+    return {name: _guard(name, each) for name, each in found.items()}, known
 
 
 class _Hashed(io.RawIOBase):

@@ -7,6 +7,7 @@ bytes of the manifest, which has the hash of everything else.
 from __future__ import annotations
 
 import base64
+import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PREFIX = "ed25519:"
 _AGE = b"age-encryption.org/v1"
-_INSTALL = "pip install 'memos-cli[share]'"
+INSTALL = "pip install 'memos-cli[share]'"
 
 
 def key_file() -> Path:
@@ -61,10 +62,22 @@ def name_of(key: Ed25519PrivateKey) -> str:
     return PREFIX + base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).decode().rstrip("=")
 
 
-def sign(manifest: bytes) -> dict[str, str]:
-    """Return the user's signature of a manifest. Raises UsageError without a key."""
+def is_own(signer: str) -> bool:
+    """Return whether a signer is the user."""
+    key = own_key()
+    return key is not None and name_of(key) == signer
+
+
+def signing_key() -> Ed25519PrivateKey:
+    """Return the user's key. Raises UsageError without one."""
     if (key := own_key()) is None:
         raise UsageError("there is no key to sign with", "memos key new")
+    return key
+
+
+def sign(manifest: bytes) -> dict[str, str]:
+    """Return the user's signature of a manifest. Raises UsageError without a key."""
+    key = signing_key()
     return {"signer": name_of(key), "signature": base64.b64encode(key.sign(manifest)).decode()}
 
 
@@ -136,19 +149,18 @@ def _public(name: str) -> bytes:
     return base64.urlsafe_b64decode(name[len(PREFIX) :] + "==")
 
 
-def _library() -> Any:
+def require_module(name: str, users: str) -> Any:
+    """Import a module of the extra ``share``. ``users`` begins the message of the MemosError without it."""
     try:
-        from cryptography.hazmat.primitives.asymmetric import ed25519
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MemosError(
-            "signatures need the package cryptography, which is not installed", _INSTALL
-        ) from error
-    return ed25519
+        package = name.partition(".")[0]
+        raise MemosError(f"{users} the package {package}, which is not installed", INSTALL) from error
+
+
+def _library() -> Any:
+    return require_module("cryptography.hazmat.primitives.asymmetric.ed25519", "signatures need")
 
 
 def _age() -> Any:
-    try:
-        import pyrage
-    except ModuleNotFoundError as error:
-        raise MemosError("encryption needs the package pyrage, which is not installed", _INSTALL) from error
-    return pyrage
+    return require_module("pyrage", "encryption needs")

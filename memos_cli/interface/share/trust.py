@@ -29,8 +29,7 @@ def trust(session: Session, signer: str, *, remove: bool = False) -> bool:
         if remove:
             raise UsageError(f"{named} is not trusted", "memos key list")
         return False
-    with session.vault.change(session.principal, session.now()) as change:
-        rules.set_policy(change, _POLICY + named, "" if remove else "trusted")
+    _set(session, named, "" if remove else "trusted")
     return True
 
 
@@ -38,11 +37,14 @@ def require_trust(
     session: Session, signer: str, *, trust: bool, hint: str = "memos import FILE --trust"
 ) -> None:
     """Raise Refused unless a signer is trusted; with ``trust`` it is, from now on."""
-    own = signing.own_key()
-    if (own is not None and signing.name_of(own) == signer) or signer in trusted(session):
+    if signing.is_own(signer) or signer in trusted(session):
         return
     if not trust:
         raise Refused(f"this vault does not trust the signer {signer}", f"if you trust them: {hint}")
     session.access.require_owner("choose trusted signers")
+    _set(session, signer, "trusted")
+
+
+def _set(session: Session, signer: str, value: str) -> None:
     with session.vault.change(session.principal, session.now()) as change:
-        rules.set_policy(change, _POLICY + signer, "trusted")
+        rules.set_policy(change, _POLICY + signer, value)

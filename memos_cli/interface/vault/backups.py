@@ -132,8 +132,15 @@ class _Run:
         made = self._same() or self._copied()
         self._backup.commit(made)
         unchanged = self._before is not None and made.tree == self._before.tree
-        if self._session.vault.identity.encryption is not None:
-            self._notes.append(_about_key(self._session))
+        if encryption := self._session.vault.identity.encryption:
+            where = {
+                "file": f"the file {self._session.settings.key_file or encryption.file}",
+                "keyring": "the system's keyring",
+                "passphrase": "your passphrase",
+            }[encryption.keeper]
+            self._notes.append(
+                f"the backup is encrypted and does not contain the key; keep a copy of it elsewhere ({where})"
+            )
         return BackedUp(
             str(self._backup.folder), made.name, made.time, made.size, self.copying.written, unchanged,
             notes=tuple(self._notes),
@@ -220,16 +227,6 @@ def _remove_old(backup: BackupFolder, keep: Retention, newest: str) -> tuple[str
     return gone
 
 
-def _about_key(session: Session) -> str:
-    encryption = session.vault.identity.encryption
-    where = {
-        "file": f"the file {session.settings.key_file or (encryption.file if encryption else '')}",
-        "keyring": "the system's keyring",
-        "passphrase": "your passphrase",
-    }[encryption.keeper if encryption else "passphrase"]
-    return f"the backup is encrypted and does not contain the key; keep a copy of it elsewhere ({where})"
-
-
 def snapshots(folder: Path, *, is_open: bool) -> list[Listed]:
     """Return the snapshots in a folder of backups, newest first. Compares names and sizes, not contents."""
     survey = BackupFolder.open(Path(os.path.realpath(folder)), is_open=is_open).survey()
@@ -250,5 +247,5 @@ def verify(
             for part in backup.read(Entry("", size, sha256)):
                 on_bytes(len(part))
         except Damaged as error:
-            problems.append(f"{error}; {error.hint}")
+            problems.append(error.with_hint)
     return len(survey.complete), problems

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,13 @@ from memos_cli.cube import Cube, Draft, Span
 from memos_cli.errors import Damaged
 from memos_cli.files import read_part
 from memos_cli.infrastructure.derived import adapters, saved_states
+from memos_cli.infrastructure.derived.adapters import Adapter
+from memos_cli.infrastructure.derived.saved_states import Activation
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.queries import SourceRow
 from memos_cli.infrastructure.storage import audit
 from memos_cli.infrastructure.storage.audit import AuditRow, Break, Head
+from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.infrastructure.storage.schema import LIVE_TEXT
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
@@ -39,17 +42,17 @@ def show(session: Session, id: str) -> MemoryDetails:
 
 
 def details(vault: Vault, cube: Cube, now: int) -> MemoryDetails:
-    """Return a memory, what was made from it, and whether its sources still match."""
+    """Return a memory as ``show`` does, without an audit row."""
     db = vault.connection
     versions = {_digest(cube, each.text): each.version for each in reversed(queries.versions(db, cube.n))}
     places = zip(queries.places_of(db, cube.n), queries.place_digests(db, cube.n), strict=True)
     return MemoryDetails(
         cube,
-        tuple(replace(_prove(vault, *place), version=versions.get(digest, 0)) for place, digest in places),
-        saved_states.by_cube(vault.connection, cube.n, now=now),
-        tuple(saved_states.made_from(vault.connection, cube.n, now=now)),
-        adapters.by_cube(vault.connection, cube.n, now=now),
-        tuple(adapters.made_from(vault.connection, cube.n, now=now)),
+        tuple(_prove(vault, *place, versions.get(digest, 0)) for place, digest in places),
+        saved_states.by_cube(db, cube.n, now=now),
+        tuple(saved_states.made_from(db, cube.n, now=now)),
+        adapters.by_cube(db, cube.n, now=now),
+        tuple(adapters.made_from(db, cube.n, now=now)),
     )
 
 
@@ -58,26 +61,28 @@ def _digest(cube: Cube, text: str) -> bytes:
     return Draft(text, Span(0, 0), cube.type, "", cube.ref, cube.time, cube.author, cube.role).digest()
 
 
-def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> PlaceReport:
+def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes, version: int) -> PlaceReport:
+    return PlaceReport(source.uri, span, source.encoding, _compare(vault, source, span, sha256), version)
+
+
+def _compare(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> str:
+    """Return whether the source still has the bytes of a place, or why that is not known."""
     path = source.path
-    # Of a document the text that was made from it is what spans are of; it went with a memory from it.
-    if not source.blob and (path is None or source.kind == "document"):
-        return PlaceReport(source.uri, span, source.encoding, "not kept")
     try:
         if source.blob:
             data = bytes(vault.blobs.unseal(vault.blobs.get(source.blob))[span.start : span.end])
-        elif path is not None:
+        # Of a document the text that was made from it is what spans are of; it went with a memory from it.
+        elif path is None or source.kind == "document":
+            return "not kept"
+        else:
             data = read_part(path, span.start, span.end)
-    except Damaged:
-        return PlaceReport(source.uri, span, source.encoding, "unreadable")
     except FileNotFoundError:
-        return PlaceReport(source.uri, span, source.encoding, "gone")
-    except OSError:
-        return PlaceReport(source.uri, span, source.encoding, "unreadable")
+        return "gone"
+    except (Damaged, OSError):
+        return "unreadable"
     if sha256 == queries.MASKED:
-        return PlaceReport(source.uri, span, source.encoding, "masked")
-    same = hashlib.sha256(data).digest() == sha256
-    return PlaceReport(source.uri, span, source.encoding, "same" if same else "changed")
+        return "masked"
+    return "same" if hashlib.sha256(data).digest() == sha256 else "changed"
 
 
 def history(session: Session, id: str) -> History:
@@ -148,30 +153,18 @@ def measure(
     def count(statement: str) -> int:
         return int(db.execute(statement).fetchone()[0])
 
-    warm = sorted(
-        (-heat_now(heat, last, now=now, half_life=half_life), n)
-        for n, heat, last in db.execute(f"SELECT n, heat, last_hit FROM cube c WHERE {LIVE_TEXT} AND hits")
-    )
-    heats = {n: -heat for heat, n in warm}
+    heats = _heats(db, now, half_life)
     hottest, coldest = list(heats)[:5], list(heats)[5:][-5:][::-1]
     cubes = {
         n: replace(cube, heat=heats[n]) for n, cube in queries.by_rowid(db, [*hottest, *coldest]).items()
     }
-    states = saved_states.activations(db, now=now)
-    trained = adapters.adapters(db, now=now)
-    used = [each for each in trained if each.state == "activated"]
+    by_state = "SELECT state, count(*) FROM cube WHERE payload = 'plaintext' GROUP BY state ORDER BY state"
+    by_type = f"SELECT type, count(*) FROM cube c WHERE {LIVE_TEXT} GROUP BY type ORDER BY type"
     return Stats(
         vault=str(vault.folder),
         id=vault.identity.id,
-        cubes=dict(
-            db.execute(
-                """SELECT state, count(*) FROM cube WHERE payload = 'plaintext'
-                   GROUP BY state ORDER BY state"""
-            )
-        ),
-        types=dict(
-            db.execute(f"SELECT type, count(*) FROM cube c WHERE {LIVE_TEXT} GROUP BY type ORDER BY type")
-        ),
+        cubes=dict(db.execute(by_state)),
+        types=dict(db.execute(by_type)),
         versions=count("SELECT count(*) FROM version v JOIN cube c ON c.n = v.cube"),
         sources=count(
             """SELECT count(*) FROM source
@@ -184,29 +177,47 @@ def measure(
         hottest=tuple(cubes[n] for n in hottest),
         coldest=tuple(cubes[n] for n in coldest),
         heats=tuple(round(heat, 4) for heat in list(heats.values())[:HEATS]),
-        bytes={
-            "database": _size(vault.folder, "memos.db*"),
-            "blobs": _size(vault.folder / "blobs", "*/*"),
-            "index": _size(vault.folder / "index", "*"),
-        }
-        if with_sizes
-        else {},
-        states={
-            "count": len(states),
-            "bytes": sum(each.state.size for each in states),
-            "hits": sum(each.hits for each in states),
-            "seconds_saved": round(sum(each.saved for each in states), 3),
-            "stale": sum(bool(each.stale) for each in states),
-        },
-        adapters={
-            "count": len(trained),
-            "used": len(used),
-            "bytes": sum(each.size for each in trained if each.blob),
-            "hits": sum(each.hits for each in trained),
-            "stale": sum(bool(each.stale) for each in used),
-        },
+        bytes=_count_bytes(vault.folder) if with_sizes else {},
+        states=_count_states(saved_states.activations(db, now=now)),
+        adapters=_count_adapters(adapters.adapters(db, now=now)),
         questions=count("SELECT count(*) FROM question"),
     )
+
+
+def _heats(db: Connection, now: int, half_life: float) -> dict[int, float]:
+    """Return the heats of the live memories that were used, by row number, the hottest first."""
+    rows = db.execute(f"SELECT n, heat, last_hit FROM cube c WHERE {LIVE_TEXT} AND hits")
+    warm = sorted((-heat_now(heat, last, now=now, half_life=half_life), n) for n, heat, last in rows)
+    return {n: -heat for heat, n in warm}
+
+
+def _count_states(states: Sequence[Activation]) -> dict[str, float]:
+    return {
+        "count": len(states),
+        "bytes": sum(each.state.size for each in states),
+        "hits": sum(each.hits for each in states),
+        "seconds_saved": round(sum(each.saved for each in states), 3),
+        "stale": sum(bool(each.stale) for each in states),
+    }
+
+
+def _count_adapters(trained: Sequence[Adapter]) -> dict[str, int]:
+    used = [each for each in trained if each.state == "activated"]
+    return {
+        "count": len(trained),
+        "used": len(used),
+        "bytes": sum(each.size for each in trained if each.blob),
+        "hits": sum(each.hits for each in trained),
+        "stale": sum(bool(each.stale) for each in used),
+    }
+
+
+def _count_bytes(folder: Path) -> dict[str, int]:
+    return {
+        "database": _size(folder, "memos.db*"),
+        "blobs": _size(folder / "blobs", "*/*"),
+        "index": _size(folder / "index", "*"),
+    }
 
 
 def _size(folder: Path, pattern: str) -> int:

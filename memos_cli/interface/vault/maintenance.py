@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 STEPS = ("expire", "archive", "embed", "rivals", "states", "adapters", "sweep", "optimize")
 WORTHWHILE = 1200
-"""Characters from which a memory is long enough for a state of its own to be thought of."""
+"""Characters from which a memory may get a state of its own."""
 TRIED = 100
-"""The memories whose state a run thinks of making: those where most reading would be spared."""
+"""Maximum memories whose states a run considers: those that would save most reading."""
 COMPARED = "compared:"
-"""Of the policy that remembers up to which vector a principal's memories were compared."""
+"""Prefix of the key of the last vector of a principal that was compared."""
 TAUGHT, STEADY = 32, 7 * DAY
-"""How many memories an adapter of the night holds at most, and for how long they have not changed."""
+"""Maximum memories that a run trains an adapter on, and the time for which they have not changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def maintain(
                 report.left = [each for each in STEPS[STEPS.index(step) :] if each in steps]
                 break
             except MemosError as error:  # a step that fails keeps no other from its work
-                report.failed[step] = f"{error}; {error.hint}" if error.hint else str(error)
+                report.failed[step] = error.with_hint
             finally:
                 report.seconds[step] = round(time.monotonic() - start, 3)
         if not dry_run and (report.deeds or report.failed):

@@ -32,7 +32,7 @@ def make(session: Session, reader: str, embedder: str, encrypt: Keeper | None) -
         chosen = _model_title(session.settings.reader or chosen_reader)
     except ModelUnfit as error:
         chosen = ""
-        notes.append(f"no language model, so `memos query` only quotes: {error}; {error.hint}")
+        notes.append(f"no language model, so `memos query` only quotes: {error.with_hint}")
     chosen_embedder, meaning = _choose_embedder(session, vault, embedder, notes)
     if (chosen_reader, chosen_embedder) != (saved.reader, saved.embedder):
         session.access.require_owner("choose the models of the vault")
@@ -69,7 +69,7 @@ def _choose_embedder(session: Session, vault: Vault, named: str, notes: list[str
     except ModelUnfit as error:
         if named:
             raise
-        problem = f"{error}; {error.hint}"
+        problem = error.with_hint
     if is_default and effective == DEFAULT:
         with suppress(ModelUnfit):
             shown = _compile(session, LEGACY)

@@ -129,7 +129,7 @@ def _require_room(target: Path, size: int) -> None:
 
 
 def _clear(target: Path) -> None:
-    """Delete what an interrupted restore left: it comes last, because it says that this is one."""
+    """Delete what an interrupted restore left; its folder last, because that marks it as one."""
     left = [target / name for name in sorted(OWN_NAMES - {"lock", "tmp"})]
     for path in (*left, target / RESTORING):
         if path.is_dir() and not path.is_symlink():

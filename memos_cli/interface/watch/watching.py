@@ -239,8 +239,7 @@ def _round(
         if not (memos.folder / "VAULT.toml").exists():
             raise NoVault(f"the vault {memos.folder} is gone", "mount its disk, or: memos init") from error
         target.is_whole, target.not_before = True, time.monotonic() + RETRY
-        hint = getattr(error, "hint", "")
-        return Round(target.path, what, error=f"{error}; {hint}" if hint else str(error))
+        return Round(target.path, what, error=getattr(error, "with_hint", str(error)))
 
 
 def _is_settled(path: Path, settle: float) -> bool:

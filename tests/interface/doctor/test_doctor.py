@@ -132,31 +132,31 @@ def test_a_bad_variable_leaves_the_other_checks(memos: Shell) -> None:
 
 
 def damage_identity(vault: Path) -> None:
-    (vault_checks / "VAULT.toml").write_text("format = [")
+    (vault / "VAULT.toml").write_text("format = [")
 
 
 def make_newer(vault: Path) -> None:
-    file = vault_checks / "VAULT.toml"
+    file = vault / "VAULT.toml"
     file.write_text(file.read_text().replace("format = ", "format = 9"))
 
 
 def drop_database(vault: Path) -> None:
-    (vault_checks / "memos.db").unlink()
+    (vault / "memos.db").unlink()
 
 
 def lose_identity(vault: Path) -> None:
-    (vault_checks / "VAULT.toml").unlink()
+    (vault / "VAULT.toml").unlink()
 
 
 def replace_database(vault: Path) -> None:
-    (vault_checks / "memos.db").unlink()
-    with sqlite3.connect(vault_checks / "memos.db") as other:
+    (vault / "memos.db").unlink()
+    with sqlite3.connect(vault / "memos.db") as other:
         other.execute("CREATE TABLE t (x)")
     other.close()
 
 
 def damage_database(vault: Path) -> None:
-    database = vault_checks / "memos.db"
+    database = vault / "memos.db"
     with database.open("r+b") as file:
         for page in range(2, database.stat().st_size // 4096):
             file.seek(4096 * page)
@@ -164,11 +164,11 @@ def damage_database(vault: Path) -> None:
 
 
 def cut_database(vault: Path) -> None:
-    os.truncate(vault_checks / "memos.db", 4096)
+    os.truncate(vault / "memos.db", 4096)
 
 
 def open_to_all(vault: Path) -> None:
-    vault_checks.chmod(0o777)
+    vault.chmod(0o777)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from memos_cli.interface.importing.importers import IMPORTS, kind_of, open_expor
 def imported(path: Path, kind: str = "") -> tuple[list[str], list[str]]:
     """The texts of an export, and its faults."""
     with open_export(path) as export:
-        bundles = [*IMPORTS[kind_of(export, kind)](export)]
+        bundles = [*IMPORTS[kind_of(export, kind)].read(export)]
         faults = [*export.faults, *(fault for bundle in bundles for fault in bundle.faults)]
     return [draft.text for bundle in bundles for draft in bundle.drafts], faults
 
@@ -117,7 +117,7 @@ def test_links_in_code_are_none(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("```sh\nif [[ boat ]]; then\n```\n\nAnd `[[boat]]`.\n")
     (tmp_path / "b.md").write_text("See [[Boat|the boat]].")
     with open_export(tmp_path) as export:
-        bundles = {bundle.uri: len(bundle.relations) for bundle in IMPORTS["notes"](export)}
+        bundles = {bundle.uri: len(bundle.relations) for bundle in IMPORTS["notes"].read(export)}
     assert bundles == {"notes:a.md": 0, "notes:b.md": 1, "notes:boat.md": 0}
 
 

@@ -206,6 +206,17 @@ def test_secrets_are_covered_as_on_ingest(memos: Shell, tmp_path: Path) -> None:
     assert "refused" in refused["failed"][0]["reason"]
 
 
+@pytest.mark.parametrize("name", ["keys.md", "keys.csv"])
+def test_secrets_in_files_are_treated_as_the_option_says(memos: Shell, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / name).write_text("Keys,of,Ann\n\nthe,password = 'hunter2-very-long-9f8e7d',here\n")
+    refused = told(memos, folder, "--secrets", "refuse", code=1)
+    assert "refused" in refused["failed"][0]["reason"]
+    told(memos, folder, "--secrets", "allow")
+    assert any("hunter2" in text for text in texts(memos))
+
+
 def test_what_is_no_export_is_refused(memos: Shell, tmp_path: Path) -> None:
     (tmp_path / "plain.txt").write_text("Hello.")
     assert "--from" in memos("import", tmp_path / "plain.txt", code=2).err
@@ -234,7 +245,7 @@ def test_archives_cannot_do_harm(tmp_path: Path) -> None:
     data[40:60] = bytes(20)
     (tmp_path / "damaged.zip").write_bytes(data)
     with open_export(tmp_path / "damaged.zip") as export:
-        bundles = [*IMPORTS["chatgpt"](export)]
+        bundles = [*IMPORTS["chatgpt"].read(export)]
     assert all(bundle.faults for bundle in bundles)
 
 
@@ -302,7 +313,7 @@ def test_no_mutation_of_an_export_is_more_than_a_fault(
                 del content[at:]
     target.write_bytes(content)
     with suppress(MemosError), open_export(path) as export:
-        for bundle in IMPORTS[kind](export):
+        for bundle in IMPORTS[kind].read(export):
             for draft in bundle.drafts:
                 assert draft.text.strip()
                 draft.digest()

@@ -79,7 +79,7 @@ def bundles(path: Path, kind: str, **known: str) -> list[Any]:
     with open_export(path) as export:
         for name, value in known.items():
             setattr(export, name, value)
-        return list(IMPORTS[kind](export))
+        return list(IMPORTS[kind].read(export))
 
 
 @pytest.mark.parametrize("kind", KINDS)

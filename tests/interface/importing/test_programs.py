@@ -135,7 +135,7 @@ def test_hostile_files_are_reported_or_have_nothing(tmp_path: Path, kind: str, n
         file = tmp_path / f"it.{ending}"
         file.write_bytes(HOSTILE[name])
         with open_export(file) as export:
-            for bundle in IMPORTS[kind](export):
+            for bundle in IMPORTS[kind].read(export):
                 assert all(file.name in fault or "zstd" in fault for fault in bundle.faults) or bundle.uri
                 for draft in bundle.drafts:
                     draft.text.encode()
@@ -173,7 +173,7 @@ def test_a_value_of_any_type_anywhere_raises_nothing(tmp_path: Path, kind: str) 
             for changed in replaced(records[:6] if is_lines else records, other):
                 lines(file, *(changed if is_lines and isinstance(changed, list) else [changed]))
                 with suppress(MemosError), open_export(path) as export:
-                    for bundle in IMPORTS[name](export):
+                    for bundle in IMPORTS[name].read(export):
                         assert all(draft.digest() for draft in bundle.drafts)
         file.write_bytes(whole)
 

@@ -22,7 +22,7 @@ def read(tmp_path: Path, text: str, name: str = "WhatsApp Chat with Bo.txt", ord
     with open_export(path) as export:
         export.date_order = order
         assert IMPORTS["whatsapp"].recognises(export)
-        (bundle,) = IMPORTS["whatsapp"](export)
+        (bundle,) = IMPORTS["whatsapp"].read(export)
     return bundle
 
 

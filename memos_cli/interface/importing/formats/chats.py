@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, parts_of, text, time
-from memos_cli.interface.importing.json_streaming import Broken, elements, records
+from memos_cli.interface.importing.entries import (
+    Bundle,
+    branch,
+    decoded,
+    each_file,
+    items,
+    mapping,
+    objects,
+    parts_of,
+    text,
+    time,
+)
+from memos_cli.interface.importing.json_streaming import read_records
 
 _ASIDE = {
     "thoughts", "reasoning_recap", "model_editable_context", "app_pairing_content", "system_error",
@@ -41,9 +51,8 @@ def read_chatgpt(export: Export) -> Iterator[Bundle]:
     Of each tree of messages the branch that ends in `current_node` is read: what was abandoned stays out, and
     so do messages that are hidden or not meant for the user.
     """
-    seen: set[str] = set()
-    for name in conversations(export) or export.named("*.json"):
-        yield from _bundles(export, name, partial(_chatgpt, seen=seen))
+    read = each_file(partial(read_records, read=partial(_chatgpt, seen=set())))
+    return read(export, conversations(export) or export.named("*.json"))
 
 
 def _chatgpt(record: Mapping[str, Any], seen: set[str]) -> Bundle:
@@ -66,13 +75,7 @@ def _branch(nodes: Mapping[str, Any], current: str) -> list[Mapping[str, Any]]:
     if current not in nodes:
         leaves = [id for id, node in nodes.items() if not mapping(node).get("children")]
         current = max(leaves, key=lambda id: _written(nodes[id]), default="")
-    found, seen = [], set()
-    while current in nodes and current not in seen:
-        seen.add(current)
-        node = mapping(nodes[current])
-        found.append(node)
-        current = text(node.get("parent"))
-    return found[::-1]
+    return branch(nodes, current, "parent")
 
 
 def _written(node: object) -> float:
@@ -101,7 +104,7 @@ def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | No
         if kind == "code" and said.strip():
             said = f"```{text(content.get('language'))}\n{said}\n```"
     bundle.add(
-        said, type="dialogue", ref=text(message.get("id")) or None, role=role,
+        said, type="dialogue", ref=text(message.get("id")), role=role,
         author="" if role == "user" else "ChatGPT", title=bundle.title,
         time=time(message.get("create_time")) or begun,
     )  # fmt: skip
@@ -125,14 +128,20 @@ def read_claude(export: Export) -> Iterator[Bundle]:
     """Read Claude's `conversations.json`, projects (`projects.json`, `projects/*.json`) and memories
     (likewise).
     """
-    for name in conversations(export) or export.named("*.json"):
-        yield from _bundles(export, name, _claude)
-    for name in export.named("*.json"):
-        place = f"/{name}"
-        if "/projects/" in place or _last(name) == "projects.json":
-            yield from _bundles(export, name, _project)
-        elif "/memories/" in place or _last(name) == "memories.json":
-            yield from _bundles(export, name, _memories)
+    files = export.named("*.json")
+    read = each_file(partial(read_records, read=_claude))
+    yield from read(export, conversations(export) or files)
+    yield from _read_beside(export, files)
+
+
+@each_file
+def _read_beside(export: Export, name: str) -> Iterator[Bundle]:
+    """Read a file of projects or memories; no other."""
+    place = f"/{name}"
+    if "/projects/" in place or _last(name) == "projects.json":
+        yield from read_records(export, name, _project)
+    elif "/memories/" in place or _last(name) == "memories.json":
+        yield from read_records(export, name, _memories)
 
 
 def _claude(record: Mapping[str, Any]) -> Bundle:
@@ -141,17 +150,16 @@ def _claude(record: Mapping[str, Any]) -> Bundle:
     if not id or not isinstance(record.get("chat_messages"), list):
         bundle.faults.append(f"conversation {title or id or '?'}: no messages, or no id")
         return bundle
-    for each in record["chat_messages"]:
-        message = mapping(each)
+    for message in objects(record["chat_messages"]):
         role = _ROLES.get(text(message.get("sender")), "")
         said = [_claude_text(message, role)]
-        for attached in items(message.get("attachments")):
-            if held := text(mapping(attached).get("extracted_content")).strip():
-                said.append(f"{text(mapping(attached).get('file_name'))}\n{held}")
+        for attached in objects(message.get("attachments")):
+            if held := text(attached.get("extracted_content")).strip():
+                said.append(f"{text(attached.get('file_name'))}\n{held}")
         if role:
             bundle.add(
                 "\n\n".join(filter(None, (part.strip() for part in said))), type="dialogue", role=role,
-                ref=text(message.get("uuid")) or None, author="" if role == "user" else "Claude",
+                ref=text(message.get("uuid")), author="" if role == "user" else "Claude",
                 title=title, time=time(message.get("created_at")) or time(record.get("created_at")),
             )  # fmt: skip
         elif message:
@@ -162,7 +170,7 @@ def _claude(record: Mapping[str, Any]) -> Bundle:
 def _claude_text(message: Mapping[str, Any], role: str) -> str:
     """Return the text of a message: its visible parts, dictated ones too. Without such parts, return the
     message's own text without thinking and placeholders."""
-    parts = [mapping(part) for part in items(message.get("content"))]
+    parts = [*objects(message.get("content"))]
     shown = [part for part in parts if text(part.get("type")) not in _UNSHOWN]
     said = "\n\n".join(filter(str.strip, (text(p.get("text")) or text(p.get("transcript")) for p in shown)))
     whole = said or text(message.get("text"))
@@ -180,11 +188,10 @@ def _project(record: Mapping[str, Any]) -> Bundle:
     when = time(record.get("created_at"))
     for kind, key in (("document", "description"), ("instruction", "prompt_template")):
         bundle.add(text(record.get(key)), type=kind, title=name, time=when, ref=f"{id}/{key}")
-    for each in items(record.get("docs")):
-        document = mapping(each)
+    for document in objects(record.get("docs")):
         bundle.add(
             text(document.get("content")), title=text(document.get("filename")) or name,
-            ref=text(document.get("uuid")) or None, time=time(document.get("created_at")) or when,
+            ref=text(document.get("uuid")), time=time(document.get("created_at")) or when,
         )  # fmt: skip
     return bundle
 
@@ -204,28 +211,5 @@ def _memories(record: Mapping[str, Any]) -> Bundle:
     return bundle
 
 
-def _bundles(export: Export, name: str, read: Callable[[dict[str, Any]], Bundle]) -> Iterator[Bundle]:
-    """Yield the bundle of each record in a file, or its fault."""
-    for record in _records(export, name):
-        yield Bundle("", faults=[f"{name}: {record}"]) if isinstance(record, Broken) else read(record)
-
-
-def _records(export: Export, name: str) -> Iterator[dict[str, Any] | Broken]:
-    try:
-        with export.open(name) as stream:
-            yield from records(stream)
-    except MemosError as error:
-        yield Broken(str(error))
-
-
 def _last(name: str) -> str:
     return name.rsplit("/", 1)[-1].lower()
-
-
-def first_record(export: Export, name: str) -> Any:
-    """Return the first element of a JSON file, to detect its format; None if there is none."""
-    try:
-        with export.open(name) as stream:
-            return next((each for each in elements(stream) if not isinstance(each, Broken)), None)
-    except MemosError:
-        return None

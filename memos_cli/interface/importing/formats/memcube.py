@@ -13,7 +13,17 @@ from typing import Any
 from memos_cli.cube import SEMANTIC_TYPES
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, Relation, decoded, items, mapping, text, time
+from memos_cli.interface.importing.entries import (
+    Bundle,
+    Relation,
+    decoded,
+    items,
+    mapping,
+    objects,
+    strings,
+    text,
+    time,
+)
 from memos_cli.interface.importing.formats.memory_exports import load, rows_of
 from memos_cli.interface.share.export_formats import OWN_TIME
 
@@ -45,11 +55,10 @@ def read_memos(export: Export) -> Iterator[Bundle]:
 def _texts(export: Export, name: str, value: Any) -> Bundle:
     folder = name.rpartition("/")[0].rpartition("/")[2] or export.path.stem
     bundle = Bundle(f"memos:{folder}", folder)
-    rows = items(mapping(value).get("nodes")) if "nodes" in mapping(value) else iter(rows_of(value))
+    rows = mapping(value).get("nodes") if "nodes" in mapping(value) else rows_of(value)
     stands_for: dict[str, str] = {}
     said: dict[str, str] = {}
-    for number, row in enumerate(rows, 1):
-        record = mapping(row)
+    for number, record in enumerate(objects(rows), 1):
         inner = mapping(record.get("payload")) or record
         about = mapping(decoded(inner.get("metadata")))
         body = text(inner.get("memory")).strip()
@@ -63,16 +72,15 @@ def _texts(export: Export, name: str, value: Any) -> Bundle:
         said[body] = stands_for[id] = id
         sources = [_source(each) for each in items(about.get("sources"))]
         bundle.add(
-            body, type=_KINDS.get(text(about.get("type")).lower(), "fact"), ref=id or None,
+            body, type=_KINDS.get(text(about.get("type")).lower(), "fact"), ref=id,
             title=text(about.get("key")),
             time=time(about[OWN_TIME]) if OWN_TIME in about else
             time(about.get("updated_at")) or time(about.get("created_at")),
             author=next((speaker for speaker, _ in sources if speaker), ""),
             role=next((role for _, role in sources if role in ("user", "assistant", "system")), ""),
-            tags=tuple(each for each in items(about.get("tags")) if isinstance(each, str) and each.strip()),
+            tags=tuple(filter(str.strip, strings(about.get("tags")))),
         )  # fmt: skip
-    for each in items(mapping(value).get("edges")):
-        edge = mapping(each)
+    for edge in objects(mapping(value).get("edges")):
         source, target = stands_for.get(text(edge.get("source"))), stands_for.get(text(edge.get("target")))
         kind = _LINKS.get(text(edge.get("type")), "about")
         if source and target and source != target:

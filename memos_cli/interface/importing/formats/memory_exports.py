@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import suppress
 from typing import Any
 
 from memos_cli.cube import SEMANTIC_TYPES
@@ -19,10 +18,13 @@ from memos_cli.interface.importing.entries import (
     decoded,
     items,
     mapping,
+    objects,
     parts_of,
+    strings,
     text,
     time,
 )
+from memos_cli.interface.importing.programs.databases import open_database
 from memos_cli.interface.ingest.sources.pieces import end_time
 from memos_cli.interface.recalled import without_recalled
 from memos_cli.interface.share.export_formats import OWN_TIME
@@ -53,8 +55,7 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
     for name in export.named("*.json"):
         if (value := load(export, name)) is None:
             bundle.faults.append(f"{name}: no JSON")
-        for number, row in enumerate(rows_of(value), 1):
-            record = mapping(row)
+        for number, record in enumerate(objects(rows_of(value)), 1):
             said = next(
                 (text(record.get(key)) for key in ("memory", "text", "content") if record.get(key)), ""
             )
@@ -65,13 +66,11 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
             labels = [
                 f"{key.removesuffix('_id')}/{text(record.get(key))}" for key in _OWNERS if record.get(key)
             ]
-            labels += [
-                c for c in items(record.get("categories") or about.get("categories")) if isinstance(c, str)
-            ]
+            labels += strings(record.get("categories") or about.get("categories"))
             kind = text(about.get("type"))
             when = time(record.get("updated_at")) or time(record.get("created_at"))
             bundle.add(
-                said, type=kind if kind in SEMANTIC_TYPES else "fact", ref=id or None,
+                said, type=kind if kind in SEMANTIC_TYPES else "fact", ref=id,
                 title=text(about.get("title")), role=text(record.get("role")),
                 author=text(record.get("actor_id")), tags=tuple(map(_tag, labels)),
                 time=time(about[OWN_TIME]) if OWN_TIME in about else when,
@@ -85,23 +84,14 @@ def read_mem0(export: Export) -> Iterator[Bundle]:
 
 
 def _history(export: Export) -> dict[str, list[str]]:
-    """Return the earlier texts of each memory, the oldest first. Nothing is written to disk."""
+    """Return the earlier texts of each memory, the oldest first; none of a damaged database."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in export.named("history.db"):
-        data = bytearray(export.read(name))
-        data[18:20] = b"\1\1"  # switch off WAL, which a database in memory cannot use
-        try:
-            with closing(sqlite3.connect(":memory:")) as db:
-                db.deserialize(bytes(data))
-                rows = db.execute(
-                    """SELECT memory_id, old_memory FROM history
-                       WHERE old_memory IS NOT NULL ORDER BY created_at, rowid"""
-                )
-                for id, was in rows:
-                    if isinstance(id, str) and isinstance(was, str) and was not in found[id]:
-                        found[id].append(was)
-        except sqlite3.Error:
-            continue
+        with suppress(MemosError), open_database(export, name) as db:
+            for row in db.select("history", "memory_id old_memory", "ORDER BY created_at, rowid"):
+                id, was = row["memory_id"], row["old_memory"]
+                if isinstance(id, str) and isinstance(was, str) and was not in found[id]:
+                    found[id].append(was)
     return found
 
 
@@ -111,18 +101,17 @@ def read_letta(export: Export) -> Iterator[Bundle]:
         if not (value := mapping(load(export, name))):
             yield Bundle("", faults=[f"{name}: no agent file"])
             continue
-        agents = [mapping(each) for each in items(value.get("agents"))] or [value]
-        blocks = {text(mapping(b).get("id")): mapping(b) for b in items(value.get("blocks"))}
+        agents = [*objects(value.get("agents"))] or [value]
+        blocks = {text(block.get("id")): block for block in objects(value.get("blocks"))}
         for agent in agents:
             yield _letta(agent, blocks, text(agent.get("id")) or name)
         bundle = Bundle(f"letta:files:{name}", name)
-        for each in items(value.get("files")):
-            held = mapping(each)
+        for held in objects(value.get("files")):
             label = text(held.get("file_name")) or text(held.get("original_file_name"))
             bundle.add(text(held.get("content")), title=label, time=time(held.get("created_at")))
-        for each in items(value.get("skills")):
-            for path, content in mapping(mapping(each).get("files")).items():
-                bundle.add(text(content), type="skill", title=f"{text(mapping(each).get('name'))}: {path}")
+        for skill in objects(value.get("skills")):
+            for path, content in mapping(skill.get("files")).items():
+                bundle.add(text(content), type="skill", title=f"{text(skill.get('name'))}: {path}")
         if bundle.drafts:
             yield bundle
 
@@ -133,8 +122,8 @@ def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id
     bundle.add(
         text(agent.get("system")), type="instruction", title=f"{name}: instructions", ref=f"{name}/system"
     )
-    own = [blocks[each] for each in items(agent.get("block_ids")) if isinstance(each, str) and each in blocks]
-    own += [mapping(each) for each in items(agent.get("core_memory"))]  # the flat shape, before 2025
+    own = [blocks[each] for each in strings(agent.get("block_ids")) if each in blocks]
+    own += objects(agent.get("core_memory"))  # the flat shape, before 2025
     for block in own:
         label = text(block.get("label")) or "block"
         ref = f"{name}/{label}"
@@ -142,15 +131,15 @@ def _letta(agent: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]], id
         kind = "preference" if label == "human" else "fact"
         bundle.add(text(block.get("value")), type=kind, title=f"{name}: {label}", ref=ref)
         bundle.pinned += [draft.ref for draft in bundle.drafts[before:] if draft.ref]
-    messages = {text(mapping(m).get("id")): mapping(m) for m in items(agent.get("messages"))}
-    listed = [m for m in items(agent.get("in_context_message_ids")) if isinstance(m, str) and m in messages]
-    loose = [mapping(m) for m in items(agent.get("messages")) if text(mapping(m).get("id")) not in listed]
+    messages = {text(message.get("id")): message for message in objects(agent.get("messages"))}
+    listed = [id for id in strings(agent.get("in_context_message_ids")) if id in messages]
+    loose = [m for m in objects(agent.get("messages")) if text(m.get("id")) not in listed]
     for message in [*loose, *(messages[each] for each in listed)] if listed else loose:
         role = text(message.get("role"))
         said = parts_of(message.get("content") or message.get("text"))
         if role in ("user", "assistant"):
             bundle.add(
-                said, type="dialogue", role=role, ref=text(message.get("id")) or None, title=name,
+                said, type="dialogue", role=role, ref=text(message.get("id")), title=name,
                 author=text(message.get("name")) or ("" if role == "user" else name),
                 time=time(message.get("created_at")),
             )  # fmt: skip

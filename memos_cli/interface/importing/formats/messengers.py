@@ -11,7 +11,7 @@ import msgspec
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, Importer, items, mapping, text, time
+from memos_cli.interface.importing.entries import Bundle, Importer, items, mapping, objects, text, time
 
 # --- Telegram ----------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ def _telegram_text(message: Mapping[str, Any]) -> str:
     """Return the text of a message: its text or caption, or a poll; and the sender of a forwarded one."""
     said = _runs(message.get("text")) or _runs(message.get("text_entities"))
     if poll := mapping(message.get("poll")):
-        options = [f"- {_runs(mapping(each).get('text'))}" for each in items(poll.get("answers"))]
+        options = [f"- {_runs(each.get('text'))}" for each in objects(poll.get("answers"))]
         said = "\n".join(filter(None, [said, _runs(poll.get("question")), *options]))
     if said.strip() and (source := text(message.get("forwarded_from"))):
         return f"Forwarded from {source}:\n\n{said}"
@@ -167,12 +167,12 @@ def _slack_channel(export: Export, files: list[str], bundle: Bundle, names: Mapp
         for each in _records(export, file, bundle.faults):
             if text(each.get("subtype")) in _SAID and (at := text(each.get("ts"))):
                 found[at] = each
-    for at in sorted(found, key=lambda at: (_start(found[at], at), at)):
+    for at in sorted(found, key=lambda at: (text(found[at].get("thread_ts")) or at, at)):
         message = found[at]
         user = text(message.get("user"))
         said = text(message.get("text")) or "\n".join(
-            text(mapping(each).get("text")) or text(mapping(each).get("fallback"))
-            for each in items(message.get("attachments"))
+            text(each.get("text")) or text(each.get("fallback"))
+            for each in objects(message.get("attachments"))
         )
         bundle.add(
             from_mrkdwn(said, names), type="dialogue", title=bundle.title, time=time(at),
@@ -192,10 +192,6 @@ def _author(message: Mapping[str, Any]) -> str:
     """Return the sender of a message who is not in the list of users: a guest of another team, or a bot."""
     profiles = (mapping(message.get(key)) for key in ("user_profile", "bot_profile"))
     return next(filter(None, (*map(_shown, profiles), _shown(message), text(message.get("user")))), "bot")
-
-
-def _start(message: Mapping[str, Any], at: str) -> str:
-    return text(message.get("thread_ts")) or at
 
 
 def _records(export: Export, name: str, faults: list[str]) -> Iterator[Mapping[str, Any]]:

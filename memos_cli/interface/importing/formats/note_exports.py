@@ -16,11 +16,17 @@ from typing import Any
 from memos_cli.cube import Span
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, Importer, Relation, items, mapping, text, time
-from memos_cli.interface.ingest.sources.decoding import decode
-from memos_cli.interface.ingest.sources.reading import read_bytes
+from memos_cli.interface.importing.entries import (
+    Bundle,
+    Importer,
+    Relation,
+    mapping,
+    objects,
+    read_document,
+    text,
+    time,
+)
 from memos_cli.interface.ingest.sources.text.front_matter import as_list, read_front_matter
-from memos_cli.interface.options import ReadOptions
 
 _LINK = re.compile(r"\[\[([^\]\[|#]{1,200})(?:#[^\]\[|]{0,200})?(?:\|[^\]\[]{0,200})?\]\]")
 _OBSERVATION = re.compile(r"\[([^\]\[ xX]{1,40}|[^\]\[]{2,40})\] +\S")
@@ -39,36 +45,27 @@ _COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
 
 def read_notes(export: Export) -> Iterator[Bundle]:
     """Read Markdown files, each as a bundle. Links to a note lead to its first piece."""
-    found: list[tuple[Bundle, str]] = []
+    bundles: list[Bundle] = []
     named: dict[str, str] = {}
     for name in export.named("*.md", "*.markdown"):
         if any(part.startswith(".") for part in name.split("/")):
             continue
-        try:
-            data = export.read(name)
-            hints = ReadOptions(encoding=export.encoding, fallback=export.fallback)
-            reading = read_bytes(data, f"notes:{name}", name, hints)
-            body = decode(data, "markdown", encoding=export.encoding, fallback=export.fallback).text
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
-            continue
         bundle = Bundle(f"notes:{name}", name)
-        for at, draft in enumerate(reading.drafts):
+        bundles.append(bundle)
+        for at, draft in enumerate(read_document(export, name, bundle, name)):
             ref = f"{name}#{at}" if at else name
             found_tags = {*draft.tags, *tags_of(draft.text)}
             bundle.drafts.append(replace(draft, span=Span(at, at), ref=ref, tags=tuple(sorted(found_tags))))
-        bundle.faults += [part.reason for part in reading.failed]
         if bundle.drafts:
-            _, known = read_front_matter(body)
+            _, known = read_front_matter(export.text(name))
             others = (*as_list(known.get("aliases")), *as_list(known.get("permalink")))
             for label in (name, name.rsplit("/", 1)[-1], bundle.drafts[0].title, *others):
                 named.setdefault(_label(label), name)
-            found.append((bundle, name))
-    for bundle, name in found:
+    for bundle in bundles:
         for draft in bundle.drafts:
             for match in _LINK.finditer("\n".join(said for said, _ in _prose(draft.text))):
                 target = named.get(_label(match[1]))
-                if target and target != name and draft.ref:
+                if target and target != bundle.title and draft.ref:
                     bundle.relations.append(Relation(draft.ref, "about", target))
         yield bundle
 
@@ -156,19 +153,19 @@ def read_keep(export: Export) -> Iterator[Bundle]:
         title = " ".join(text(note.get("title")).split())
         bundle = Bundle(ref, title or name.rpartition("/")[2])
         rows = [
-            f"- [{'x' if mapping(row).get('isChecked') is True else ' '}] {text(mapping(row).get('text'))}"
-            for row in items(note.get("listContent"))
-            if text(mapping(row).get("text")).strip()
+            f"- [{'x' if row.get('isChecked') is True else ' '}] {text(row.get('text'))}"
+            for row in objects(note.get("listContent"))
+            if text(row.get("text")).strip()
         ]
         links = [
-            " ".join(filter(None, (text(mapping(each).get("title")), text(mapping(each).get("url")))))
-            for each in items(note.get("annotations"))
-            if text(mapping(each).get("url")) not in text(note.get("textContent"))
+            " ".join(filter(None, (text(each.get("title")), text(each.get("url")))))
+            for each in objects(note.get("annotations"))
+            if text(each.get("url")) not in text(note.get("textContent"))
         ]
         said = "\n".join([text(note.get("textContent")), *rows])
         bundle.add(
             "\n\n".join(filter(str.strip, [said, *links])) or title, title=title, ref=ref, time=time(made),
-            tags=tuple(text(mapping(each).get("name")) for each in items(note.get("labels"))),
+            tags=tuple(text(each.get("name")) for each in objects(note.get("labels"))),
         )  # fmt: skip
         bundle.pinned += [ref] if bundle.drafts and note.get("isPinned") is True else []
         yield bundle

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from xml.etree import ElementTree
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, time
-from memos_cli.interface.ingest.sources.reading import read_bytes
-from memos_cli.interface.options import ReadOptions
+from memos_cli.interface.importing.entries import Bundle, read_document, time
 
 NEAREST = 50
 """Levels of an outline above an entry that its title names at most."""
@@ -22,17 +19,13 @@ def read_plain(export: Export) -> Iterator[Bundle]:
     for name in export.named(*ENDINGS):
         last = name.rsplit("/", 1)[-1]
         bundle = Bundle(f"plain:{name}", last)
-        try:
-            if last.lower().endswith(".opml"):
+        if last.lower().endswith(".opml"):
+            try:
                 _outline(export.read(name), bundle)
-            else:
-                hints = ReadOptions(encoding=export.encoding, fallback=export.fallback, secrets="allow")
-                reading = read_bytes(export.read(name), bundle.uri, last, hints)
-                # What is secret or personal in them is looked for once more, for all imports alike.
-                bundle.drafts += [replace(draft, sensitivity="open") for draft in reading.drafts]
-                bundle.faults += [f"{name}: {each.reason}" for each in reading.failed]
-        except MemosError as error:
-            bundle.faults.append(f"{name}: {error}")
+            except MemosError as error:
+                bundle.faults.append(f"{name}: {error}")
+        else:
+            bundle.drafts += read_document(export, name, bundle, last)
         yield bundle
 
 

@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, Importer
-from memos_cli.interface.ingest.sources.decoding import decode
+from memos_cli.interface.importing.entries import Bundle, Importer, each_file
 from memos_cli.interface.time.dates import milliseconds
 from memos_cli.zones import local_zone
 
@@ -90,24 +88,23 @@ def _opens_chat(head: bytes) -> bool:
 
 def read_whatsapp(export: Export) -> Iterator[Bundle]:
     """Read the `.txt` files of exported chats, also in a zip. Media, calls and system lines stay out."""
-    for name in export.named("*.txt"):
-        try:
-            if not _opens_chat(export.head(name)):
-                continue  # a text that somebody sent
-            whole = decode(export.read(name), encoding=export.encoding, fallback=export.fallback).text
-        except MemosError as error:
-            yield Bundle("", faults=[f"{name}: {error}"])
-            continue
-        yield _chat(whole, _title(export, name), name, export.date_order)
+    return _read(export, export.named("*.txt"))
 
 
-def _chat(whole: str, title: str, file: str, asked: str) -> Bundle:
+@each_file
+def _read(export: Export, name: str) -> Iterator[Bundle]:
+    if _opens_chat(export.head(name)):  # others are texts that somebody sent
+        yield _chat(export, name)
+
+
+def _chat(export: Export, name: str) -> Bundle:
+    title = _title(export, name)
     bundle = Bundle(f"whatsapp:{title}", title)
-    messages = list(_messages(whole))
+    messages = list(_messages(export.text(name)))
     is_dotted = any("." in message.stamp.split()[0] for message in messages[:1])
-    order, note = _order([message.numbers for message in messages], asked, is_dotted=is_dotted)
+    order, note = _order([message.numbers for message in messages], export.date_order, is_dotted=is_dotted)
     if note:
-        bundle.notes.append(f"{file}: {note}")
+        bundle.notes.append(f"{name}: {note}")
     times = Counter[str]()
     for number, message in enumerate(messages):
         author, said = _parted(message.said)
@@ -123,7 +120,7 @@ def _chat(whole: str, title: str, file: str, asked: str) -> Bundle:
             ref=f"{ref} {times[ref]}" if times[ref] > 1 else ref,
         )  # fmt: skip
     if not bundle.drafts:
-        bundle.faults.append(f"{file}: no messages in it")
+        bundle.faults.append(f"{name}: no messages in it")
     return bundle
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from memos_cli.interface.importing.entries import Bundle, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, objects, text
 from memos_cli.interface.importing.entries import time as read_time
 from memos_cli.interface.importing.programs.project_tags import project_tags
 
@@ -47,6 +47,8 @@ class Conversation:
     """The same whenever it is read: ``codex:ID``."""
     speaker: str
     """The author of the program's turns."""
+    user: str = field(default="", kw_only=True)
+    """The author of the user's turns: of several users, or the agent that instructs a subagent."""
     title: str = ""
     folder: str = ""
     """The folder in which it was held; "" if the program has none."""
@@ -54,6 +56,7 @@ class Conversation:
     tags: tuple[str, ...] = ()
     turns: list[dict[str, Any]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    has_copies: bool = False
 
     def clean(self, role: str, value: str) -> str:
         """Return a text without wrappers, recalled memories and embedded files."""
@@ -61,27 +64,27 @@ class Conversation:
         return without_wrappers(value, Wrappers((*_ADDED.get(role, ()), *known.dropped), known.opened))
 
     def say(
-        self, role: str, value: str, *, ref: str = "", time: int | None = None, author: str = ""
+        self, role: str, value: str, *, ref: str = "", time: int | None = None, model: str = ""
     ) -> dict[str, Any] | None:
-        """Add a turn and return it; None if nothing remains of it. ``author``: if not the usual one."""
+        """Add a turn and return it; None if nothing remains of it. ``model`` is the author of an answer."""
         if role not in ("user", "assistant") or not (said := self.clean(role, value)):
             return None
-        by = author[:LONGEST_NAME] or ("" if role == "user" else self.speaker)
-        turn = {"said": said, "ref": ref[:LONGEST_NAME] or None, "role": role, "author": by, "time": time}
+        author = self.user if role == "user" else model or self.speaker
+        turn = {"value": said, "ref": ref[:LONGEST_NAME], "role": role, "time": time}
+        turn["author"] = author[:LONGEST_NAME]
         self.turns.append(turn)
         return turn
 
     def bundle(self) -> Bundle:
         """Return the turns as drafts of memories. Without a title, the first line of a user is the title."""
-        first = next((turn["said"] for turn in self.turns if turn["role"] == "user"), "")
+        first = next((turn["value"] for turn in self.turns if turn["role"] == "user"), "")
         title = " ".join(self.title.split()) or first.split("\n", 1)[0]
         if len(title) > LONGEST_TITLE:
             title = title[: LONGEST_TITLE - 1].rstrip() + "…"
-        bundle = Bundle(self.uri[:LONGEST_NAME], title, faults=self.faults)
+        bundle = Bundle(self.uri[:LONGEST_NAME], title, faults=self.faults, has_copies=self.has_copies)
         tags = (*self.tags, *project_tags(self.folder))
         for turn in self.turns:
-            known = {key: value for key, value in turn.items() if key != "said"}
-            bundle.add(turn["said"], type="dialogue", title=title, tags=tags, **known)
+            bundle.add(type="dialogue", title=title, tags=tags, **turn)
         return bundle
 
 
@@ -145,8 +148,7 @@ def blocks(content: object, kinds: Iterable[str] = ("text",)) -> str:
     if isinstance(content, str):
         return content
     wanted = {*kinds}
-    parts = [mapping(part) for part in items(content)]
-    said = [text(part.get("text")) for part in parts if text(part.get("type")) in wanted]
+    said = [text(part.get("text")) for part in objects(content) if text(part.get("type")) in wanted]
     return "\n\n".join(each for each in said if each.strip())
 
 

@@ -103,11 +103,7 @@ def open_database(export: Export, name: str) -> Iterator[Database]:
 
 def is_database(export: Export, name: str) -> bool:
     """Return whether a file begins as a database does."""
-    try:
-        with export.open(name) as stream:
-            return stream.read(len(HEADER)) == HEADER
-    except MemosError:
-        return False
+    return export.head(name).startswith(HEADER)
 
 
 @contextmanager
@@ -120,7 +116,7 @@ def _connected(export: Export, name: str) -> Iterator[sqlite3.Connection]:
             db.deserialize(bytes(data))
             yield db
             return
-        path = export.path / name if export.path.is_dir() else export.path
+        path = export.file(name)
         try:
             db = _connect(path, "ro")
         except sqlite3.OperationalError:  # WAL in a folder without write access, or a lock that stays

@@ -101,9 +101,8 @@ def _summary(export: Export, kind: str) -> Discovered | None:
     """Return a summary of a program's conversations in an export; None if there are none."""
     count, size, times, problem = 0, 0, [], ""
     for name in conversation_files(export, kind):
-        path = export.path / name if export.path.is_dir() else export.path
         try:
-            about = path.stat()
+            about = export.file(name).stat()
             size += about.st_size
             if is_database(export, name):
                 stored, moments = _stored(export, name, kind)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import IO, Any
 
 import msgspec
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
+from memos_cli.interface.importing.entries import mapping
 
 LONGEST_LINE = 64 << 20
 """Bytes of one line; a longer one is skipped, with a fault."""
@@ -19,6 +21,8 @@ MOST = 4 << 30
 """Bytes that a compressed file may unpack to."""
 _STEP = 1 << 10
 """Compressed bytes that are unpacked at once: at most 32 MiB, as a block of 128 KiB takes 4 bytes."""
+_FIRST = 40
+"""Objects of a file that are read to detect its format."""
 _INSTALL = "pip install 'memos-cli[zstd]'"
 
 
@@ -28,7 +32,8 @@ def read_lines(export: Export, name: str, faults: list[str]) -> Iterator[dict[st
     A last line without a line end that is not complete is left out: its program is still writing it.
     Raises MemosError for a file that cannot be read.
     """
-    with _opened(export, name) as stream:
+    with export.open(name) as data:
+        stream = io.BufferedReader(_Unpacked(data, name)) if name.endswith(".zst") else data
         number = 0
         while line := stream.readline(LONGEST_LINE + 1):
             number += 1
@@ -54,14 +59,14 @@ def read_lines(export: Export, name: str, faults: list[str]) -> Iterator[dict[st
                 faults.append(f"{name}: line {number}: no object")
 
 
-def first_lines(export: Export, name: str, most: int = 40) -> list[dict[str, Any]]:
+def first_lines(export: Export, name: str) -> list[dict[str, Any]]:
     """Return the first objects of a file, to detect its format; [] if it cannot be read."""
     found: list[dict[str, Any]] = []
     faults: list[str] = []
     try:
         for record in read_lines(export, name, faults):
             found.append(record)
-            if len(found) == most or len(faults) > most:
+            if len(found) == _FIRST or len(faults) > _FIRST:
                 break
     except MemosError:
         return []
@@ -92,10 +97,20 @@ def load_json(export: Export, name: str) -> Any:
         raise MemosError(f"{name}: {error}") from None
 
 
-@contextmanager
-def _opened(export: Export, name: str) -> Iterator[IO[bytes]]:
-    with export.open(name) as stream:
-        yield io.BufferedReader(_Unpacked(stream, name)) if name.endswith(".zst") else stream
+def load_named(export: Export, name: str) -> Iterator[Any]:
+    """Yield the value of each file with this name, except of those that cannot be read."""
+    for each in export.named(name):
+        with suppress(MemosError):
+            yield load_json(export, each)
+
+
+def load_beside(export: Export, name: str, other: str) -> Mapping[str, Any]:
+    """Return the object of the file ``other`` in the folder of a file; {} if it cannot be read."""
+    beside = str(PurePosixPath(name).with_name(other))
+    with suppress(MemosError):
+        if beside in export.names:
+            return mapping(load_json(export, beside))
+    return {}
 
 
 def unpack(data: bytes, name: str, most: int) -> bytes:

@@ -16,8 +16,8 @@ from typing import Any
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
 from memos_cli.interface.importing.entries import Bundle, mapping
-from memos_cli.interface.importing.formats.chats import first_record
-from memos_cli.interface.importing.programs.databases import Database, is_database, open_database
+from memos_cli.interface.importing.json_streaming import first_record
+from memos_cli.interface.importing.programs.databases import is_database, open_database
 from memos_cli.interface.importing.programs.json_lines import first_lines
 from memos_cli.interface.importing.programs.readers import (
     agent_databases,
@@ -33,6 +33,8 @@ from memos_cli.interface.importing.programs.readers import (
 
 _SNIFFED = 200
 """Files of a folder that are opened to recognise it; those that are known by their paths do not count."""
+_OPENED = {".jsonl", ".json", ".zst", ".db", ".sqlite", ".sqlite3", ".vscdb", ".md", ""}
+"""Extensions of files that may be conversations, whatever their names are."""
 _HEAD = 1 << 20
 """Bytes in which a history of aider has its first start of a chat."""
 
@@ -58,7 +60,8 @@ class Program:
     """A regular expression for the end of the path of one of its files."""
     lines: Callable[[list[dict[str, Any]]], bool] | None = None
     record: Callable[[Mapping[str, Any]], bool] | None = None
-    database: Callable[[Database], bool] | None = None
+    tables: tuple[str, ...] = ()
+    """Tables of which its database has one: the name, and some of its columns."""
     stored: tuple[Stored, ...] = ()
     part: str = r"(?!)"
     """A regular expression for paths that are not separate conversations, such as those of subagents."""
@@ -90,13 +93,14 @@ PROGRAMS: dict[str, Program] = {
     cursor.KIND: Program(
         "Cursor", cursor.read_cursor, ("~/.cursor/projects", "CONFIG/Cursor/User"),
         r"/state\.vscdb|/agent-transcripts/(?:[^/]+/)*[^/]+\.jsonl",
-        lines=cursor.is_transcript, database=cursor.is_state, part=r"/subagents/[^/]+$",
+        lines=cursor.is_transcript, tables=("cursorDiskKV key value", "ItemTable key value"),
+        part=r"/subagents/[^/]+$",
         stored=(Stored("cursorDiskKV", where="key >= 'composerData:' AND key < 'composerData;'"),),
     ),
     llm_logs.KIND: Program(
         "llm", llm_logs.read_llm, ("{$LLM_USER_PATH,CONFIG/io.datasette.llm}/logs.db",),
         r"/io\.datasette\.llm/logs\.db",
-        database=llm_logs.is_logs,
+        tables=("responses prompt response", "turns thread_id tip_message_hash"),
         stored=(
             Stored("conversations"), Stored("threads", where="id NOT IN (SELECT id FROM conversations)"),
             Stored("responses", "datetime_utc", "0"), Stored("turns", "datetime_utc", "0"),
@@ -109,7 +113,7 @@ PROGRAMS: dict[str, Program] = {
             f"~/.local/share/{{pipx/venvs,uv/tools}}/open-webui/{_WEBUI}",
             "/var/lib/docker/volumes/open-webui/_data/webui.db",
         ),
-        r"/webui\.db", record=open_webui.is_chat, database=open_webui.is_webui,
+        r"/webui\.db", record=open_webui.is_chat, tables=("chat id user_id chat",),
         stored=(Stored("chat", "updated_at"),),
     ),
     "lm-studio": Program(
@@ -133,17 +137,17 @@ PROGRAMS: dict[str, Program] = {
         "Goose", agent_databases.read_goose,
         ("{DATA,~/.local/share}/goose/sessions", "DATA/Block/goose/data/sessions"),
         r"/goose/(?:data/)?sessions/(?:sessions\.db|[^/]+\.jsonl)",
-        lines=chat_files.is_goose_file, database=agent_databases.is_goose,
+        lines=chat_files.is_goose_file, tables=("messages session_id content_json",),
         stored=(Stored("sessions", "created_at"),),
     ),
     "opencode": Program(
         "OpenCode", agent_databases.read_opencode, ("{DATA,~/.local/share}/opencode",),
         r"/opencode\.db|/session/[^/]+/ses_[^/]+\.json",
-        database=agent_databases.is_opencode, stored=(Stored("session", "time_updated"),),
+        tables=("part id session_id message_id data",), stored=(Stored("session", "time_updated"),),
     ),
     "zed": Program(
         "Zed", agent_databases.read_zed, ("DATA/{zed,Zed}/threads",), r"/threads/threads\.db",
-        database=agent_databases.is_zed, stored=(Stored("threads", "updated_at"),),
+        tables=("threads id summary data data_type",), stored=(Stored("threads", "updated_at"),),
     ),
     "jan": Program(
         "Jan", chat_files.read_jan, ("{CONFIG,DATA}/Jan/data/threads",),
@@ -195,10 +199,8 @@ def conversation_files(export: Export, kind: str) -> list[str]:
 
 
 def _whole(export: Export, name: str) -> str:
-    if export.entries is not None:
-        return f"/{name}"
-    path = export.path / name if export.path.is_dir() else export.path
-    return path.absolute().as_posix()
+    """Return where a file is, with a slash at the beginning, as the patterns expect."""
+    return f"/{export.place(name).as_posix()}"
 
 
 def _by_path(export: Export, name: str) -> str:
@@ -207,18 +209,7 @@ def _by_path(export: Export, name: str) -> str:
 
 
 def _is_opened(name: str) -> bool:
-    last = PurePosixPath(name)
-    return last.suffix.lower() in {
-        ".jsonl",
-        ".json",
-        ".zst",
-        ".db",
-        ".sqlite",
-        ".sqlite3",
-        ".vscdb",
-        ".md",
-        "",
-    }
+    return PurePosixPath(name).suffix.lower() in _OPENED
 
 
 def _by_content(export: Export, name: str) -> str:
@@ -231,21 +222,15 @@ def _by_content(export: Export, name: str) -> str:
         record = mapping(first_record(export, name))
         return next((kind for kind, each in PROGRAMS.items() if each.record and each.record(record)), "")
     if ending == ".md":
-        return aider.KIND if len(export.names) == 1 and aider.is_history(_head(export, name)) else ""
+        is_alone = len(export.names) == 1
+        return aider.KIND if is_alone and aider.is_history(export.head(name, _HEAD)) else ""
     if not is_database(export, name):
         return ""
     try:
         with open_database(export, name) as db:
-            return next((kind for kind, each in PROGRAMS.items() if each.database and each.database(db)), "")
+            found = (kind for kind, each in PROGRAMS.items() if any(db.has(*t.split()) for t in each.tables))
+            return next(found, "")
     except MemosError:
         if len(export.names) == 1:
             raise
-        return ""
-
-
-def _head(export: Export, name: str) -> str:
-    try:
-        with export.open(name) as stream:
-            return stream.read(_HEAD).decode("utf-8", "replace")
-    except MemosError:
         return ""

@@ -1,7 +1,7 @@
 """The files of a publication: the bundle of all that it holds, what has changed since, and adapters.
 
-Deltas go from an earlier serial to now, and are made anew each time from what is true now: what was
-withdrawn, or said otherwise before, is in none of them.
+Deltas go from an earlier serial to now, and are written again each time from the current memories: what was
+withdrawn, or had another text before, is in none of them.
 """
 
 from __future__ import annotations
@@ -56,11 +56,6 @@ def remember(before: Past, items: Mapping[str, Lines], serial: int) -> dict[str,
     return now
 
 
-def write_bundle(items: Mapping[str, Lines]) -> bytes:
-    """Return the bundle of all memories."""
-    return _write(items.keys(), items, ())
-
-
 def write_deltas(items: Mapping[str, Lines], now: Past, serial: int, most: int) -> list[tuple[Delta, bytes]]:
     """Return the changes up to ``serial`` from a few earlier serials, as far as they have at most ``most``
     bytes.
@@ -74,16 +69,19 @@ def write_deltas(items: Mapping[str, Lines], now: Past, serial: int, most: int) 
             break
         changed = [id for id, (at, seal) in now.items() if at > since and seal is not None]
         gone = sorted(id for id, (at, seal) in now.items() if at > since and seal is None)
-        data = gzip.compress(_write(changed, items, gone), mtime=0)
+        data = gzip.compress(write_bundle(items, changed, gone), mtime=0)
         if len(data) > most:
             break
         made.append((Delta(**asdict(stored(data)), since=since), data))
     return made
 
 
-def _write(ids: Iterable[str], items: Mapping[str, Lines], gone: Sequence[str]) -> bytes:
+def write_bundle(
+    items: Mapping[str, Lines], ids: Iterable[str] | None = None, gone: Sequence[str] = ()
+) -> bytes:
+    """Return the signed bundle of the memories ``ids`` (None: all), and of the ids of withdrawn ones."""
     stream = io.BytesIO()
-    chosen = sorted(ids)
+    chosen = sorted(items if ids is None else ids)
     bundle.write_lines(
         stream,
         {

@@ -56,17 +56,14 @@ def choose(session: Session, wanted: PublishOptions) -> tuple[list[Cube], dict[s
         if cube.payload != "plaintext" or cube.state not in LIVE_STATES:
             continue
         why = why_held(session, cube, up_to)
-        if not why and up_to == "open" and not wanted.redact and find_personal(_all_of(cube)):
+        said = "\n".join((cube.title, cube.author, *cube.tags, cube.text))
+        if not why and up_to == "open" and not wanted.redact and find_personal(said):
             why = "personal data in it (--redact covers it)"
         if why:
             held_back[why] = held_back.get(why, 0) + 1
         else:
             chosen.append(cube)
     return sorted(chosen, key=lambda cube: cube.id), held_back
-
-
-def _all_of(cube: Cube) -> str:
-    return "\n".join((cube.title, cube.author, *cube.tags, cube.text))
 
 
 def cover(cube: Cube, *, redact: bool) -> Outgoing:

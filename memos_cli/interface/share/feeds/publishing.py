@@ -1,13 +1,13 @@
 """Publish memories: choose and redact them, show them to the publisher, then send them.
 
-Who reads the folder meanwhile finds the publication before or the new one. What nothing names any more is
-taken away.
+Meanwhile, readers of the folder find the previous publication or the new one. Files that the index no longer
+names are deleted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING
@@ -102,8 +102,8 @@ def propose(
 ) -> Proposal:
     """Return what would be published. Without ``wanted`` or ``target``, they are those of the last time.
 
-    ``withdraw`` takes all of it back; ``replace`` puts it in the place of what the same key has published
-    there from elsewhere. Raises UsageError, Refused.
+    ``withdraw`` withdraws all of it; ``replace`` replaces what the same key has published there from
+    elsewhere. Raises UsageError, Refused.
     """
     signer = _signer(session, name)
     known = next((each for each in publications(session) if each.name == name), None)
@@ -117,15 +117,9 @@ def propose(
     there = _there(registry, signer)
     follows = _follows(known, registry, there, replace=replace)
     cubes, held_back = choose(session, made) if made else ([], {})
-    session.audit_reads("list", cubes)  # who publishes is shown them
+    session.audit_reads("list", cubes)  # they are shown to the publisher
     if made and not cubes and known is None:
-        stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
-        raise UsageError(
-            "no memory is to be published" + (f" (what stays here: {stay})" if stay else ""),
-            "--redact --up-to personal covers and publishes what is personal"
-            if stay
-            else "memos list --tag TAG shows what a filter chooses",
-        )
+        raise _nothing_to_publish(held_back)
     leaving = [cover(cube, redact=bool(made and made.redact)) for cube in cubes]
     items = lines_of(session, cubes, leaving)
     before = records.published(session.vault.connection, known.n) if known and follows else {}
@@ -141,20 +135,16 @@ def propose(
         root=feeds.root({id: lines.sha256 for id, lines in items.items()}), bundle=feed_files.stored(whole),
         deltas=tuple(delta for delta, _ in deltas), adapters=tuple(held for _, held, _ in carried),
     )  # fmt: skip
-    is_current = follows and there is not None and _is_there(registry, there.index, index)
-    notes = []
-    if known and known.target != registry.url:
-        notes.append(f"what lies at {known.target} stays there; delete that folder to take it back")
-    if items and not knows_personal():
-        notes.append("personal data cannot be detected here: pip install 'memos-cli[personal]'")
+    current = there.index if follows and there and _is_there(registry, there.index, index) else None
     return Proposal(
         name=name, url=registry.url, signer=signer, serial=serial, wanted=made,
         memories=tuple(
             out.beside(before.get(out.id, (0, None))[1], items[out.id].sha256) for out in leaving
         ),
         withdrawn=tuple(id for id, (_, seal) in before.items() if seal is not None and id not in items),
-        held_back=held_back, adapters=tuple(title for title, _, _ in carried), notes=tuple(notes),
-        current=is_current, _index=there.index if is_current and there else index, _items=now,
+        held_back=held_back, adapters=tuple(title for title, _, _ in carried),
+        notes=tuple(_notes(known, registry, is_empty=not items)),
+        current=current is not None, _index=current or index, _items=now,
         _files={index.bundle.name: whole} | {delta.name: data for delta, data in deltas}
         | {held.name: data for _, held, data in carried},
         _versions={cube.id: (cube.version, cube.updated) for cube in cubes}, _known=known,
@@ -162,44 +152,56 @@ def propose(
     )  # fmt: skip
 
 
+def _notes(known: Publication | None, registry: Registry, *, is_empty: bool) -> Iterator[str]:
+    if known and known.target != registry.url:
+        yield f"what lies at {known.target} stays there; delete that folder to take it back"
+    if not is_empty and not knows_personal():
+        yield "personal data cannot be detected here: pip install 'memos-cli[personal]'"
+
+
+def _nothing_to_publish(held_back: Mapping[str, int]) -> UsageError:
+    if not held_back:
+        return UsageError("no memory is to be published", "memos list --tag TAG shows what a filter chooses")
+    stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
+    return UsageError(
+        f"no memory is to be published (what stays here: {stay})",
+        "--redact --up-to personal covers and publishes what is personal",
+    )
+
+
 def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
     """Send what was proposed: files first, then the index that names them; then delete what nothing names.
 
-    Cut off in between, what lay there before is still what is published. Raises Conflict where the memories,
-    or what lies there, are not those of the proposal any more.
+    If it is interrupted, the previous publication stays. Raises Conflict if the memories, or what is
+    published there, have changed since the proposal.
     """
+    made, sent, registry = proposal._index, 0, Registry(proposal.url)
     make_folder(cache_folder())
     with hold(cache_folder() / "publish.lock", timeout=session.settings.lock_timeout):
-        return _publish(session, proposal, Registry(proposal.url), on_bytes)
-
-
-def _publish(
-    session: Session, proposal: Proposal, registry: Registry, on_bytes: Callable[[int], None]
-) -> Published:
-    made, sent = proposal._index, 0
-    _require_unchanged(proposal, registry)
-    if not proposal.current:
-        there = registry.sizes()
-        for name, data in proposal._files.items():
-            if there.get(name) != len(data):
-                registry.write(name, data)
-                sent += len(data)
-                on_bytes(len(data))
-        line, sha256 = indexes.write(made)
-        # Noted before it is there: what lies there then, and is not known here, is somebody else's.
-        with session.vault.change(session.principal, session.now()) as change:
-            _require_same(session, change, proposal)
-            wanted = proposal.wanted.to_json() if proposal.wanted else None
-            records.tell_published(
-                change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._seen,
-                proposal._items,
-            )  # fmt: skip
-        registry.write(INDEX, line)
-        sent += len(line)
-    named = {each.name for each in made.files()}
-    for name in registry.sizes().keys() - named:
-        if _OURS.fullmatch(name):
-            registry.remove(name)
+        there = _there(registry, proposal.signer)
+        if (there.sha256 if there else "") != proposal._seen:
+            raise _changed(proposal)
+        if not proposal.current:
+            sizes = registry.sizes()
+            for name, data in proposal._files.items():
+                if sizes.get(name) != len(data):
+                    registry.write(name, data)
+                    sent += len(data)
+                    on_bytes(len(data))
+            line, sha256 = indexes.write(made)
+            # Noted before it is there: what lies there then, and is not known here, is somebody else's.
+            with session.vault.change(session.principal, session.now()) as change:
+                _require_same(session, change, proposal)
+                wanted = proposal.wanted.to_json() if proposal.wanted else None
+                records.tell_published(
+                    change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._seen,
+                    proposal._items,
+                )  # fmt: skip
+            registry.write(INDEX, line)
+            sent += len(line)
+        for name in registry.sizes().keys() - {each.name for each in made.files()}:
+            if _OURS.fullmatch(name):
+                registry.remove(name)
     return Published(
         proposal.name, proposal.url, made.serial, made.memories, made.bundle.bytes, sent, not proposal.current
     )
@@ -213,10 +215,7 @@ def _signer(session: Session, name: str) -> str:
         )
     if "share" not in session.access.caller.most:
         raise Refused(f"the token of {session.principal} does not allow you to share", "use an owner's")
-    key = signing.own_key()
-    if key is None:
-        raise UsageError("there is no key to sign with", "memos key new")
-    return signing.name_of(key)
+    return signing.name_of(signing.signing_key())
 
 
 def _wanted(
@@ -290,13 +289,6 @@ def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
         return False
     sizes = registry.sizes()
     return all(sizes.get(each.name) == each.bytes for each in there.files())
-
-
-def _require_unchanged(proposal: Proposal, registry: Registry) -> None:
-    """Raise Conflict unless what lies there is what did when it was proposed."""
-    there = _there(registry, proposal.signer)
-    if (there.sha256 if there else "") != proposal._seen:
-        raise _changed(proposal)
 
 
 def _require_same(session: Session, change: Transaction, proposal: Proposal) -> None:

@@ -1,6 +1,6 @@
 """Read and write publications in folders, on web servers, git hosts and object stores (``fsspec``).
 
-Whoever keeps the files is not trusted: the index is signed, and names every other file by its sha256.
+The host of the files is not trusted: the index is signed, and names every other file by its sha256.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import IO, Any
 from memos_cli.errors import Damaged, MemosError, UsageError
 from memos_cli.files import PRIVATE_FILE, forbid_vault, hold, make_folder, open_regular, remove, write_whole
 from memos_cli.folders import expand_home
+from memos_cli.interface.share.signing import INSTALL, require_module
 
 INDEX = "index.jsonl"
 LONGEST_INDEX = 1 << 20
@@ -27,7 +28,6 @@ _PIECE = 1 << 20
 _FREE, _WRITABLE = "free some space there, and run the command again", "make that folder writable by you"
 _ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FREE)
 _ADVICE |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _WRITABLE)
-_INSTALL = "pip install 'memos-cli[share]'"
 
 
 class Missing(MemosError):
@@ -68,7 +68,7 @@ class Registry:
     ) -> bytes:
         """Return a file of ``size`` bytes with this sha256. Raises Damaged if the bytes differ.
 
-        What came of it before it was cut off lies in ``folder``, and is not transferred again.
+        The part of it that was fetched before is in ``folder``, and is not transferred again.
         """
         make_folder(folder)
         _sweep(folder)
@@ -122,7 +122,7 @@ class Registry:
                 yield piece
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a file there; on a disk of this machine, whole or not at all."""
+        """Write a file; on a disk of this machine, whole or not at all."""
         with self._reaching(name):
             path = self._path(name)
             if _is(self._files, "file"):
@@ -143,7 +143,7 @@ class Registry:
             return {str(each["name"]).rsplit("/", 1)[-1]: int(each["size"] or 0) for each in listed}
 
     def remove(self, name: str) -> None:
-        """Take a file away."""
+        """Delete a file."""
         with self._reaching(name):
             if _is(self._files, "file"):
                 remove(Path(self._path(name)))
@@ -155,7 +155,7 @@ class Registry:
 
     @contextmanager
     def _reaching(self, name: str) -> Iterator[None]:
-        """What fails of the network, a disk or a server, said with the address."""
+        """Add the address to errors of the network, a disk or a server."""
         where = f"{self.url}/{name}" if name else self.url
         try:
             yield
@@ -172,7 +172,7 @@ class Registry:
 
 
 def _sweep(folder: Path) -> None:
-    """Let go of what was never fetched to its end."""
+    """Delete old parts of files that were never fetched completely."""
     for path in folder.glob("*.part"):
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > KEPT:
@@ -188,10 +188,7 @@ def normal(url: str) -> str:
 
 
 def _open(url: str) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ModuleNotFoundError as error:
-        raise MemosError("publishing needs the package fsspec, which is not installed", _INSTALL) from error
+    fsspec = require_module("fsspec", "publishing needs")
     try:
         files, root = fsspec.core.url_to_fs(url)
     except ImportError as error:
@@ -204,7 +201,7 @@ def _open(url: str) -> tuple[Any, str]:
 def _hint(url: str) -> str:
     package = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
     scheme = url.partition("://")[0]
-    return f"pip install {package[scheme]}" if scheme in package else _INSTALL
+    return f"pip install {package[scheme]}" if scheme in package else INSTALL
 
 
 def _is(files: Any, protocol: str) -> bool:

@@ -116,7 +116,7 @@ def subscribe(
     try:
         return update(session, called, on_bytes)
     except BaseException:
-        # Nothing of it has come. A killed process leaves the feed empty, and the next update fills it.
+        # Nothing was received. A killed process leaves the feed empty, and the next update fills it.
         with session.vault.change(session.principal, session.now()) as change:
             if (now := feeds.by_name(change.db, called)) is not None and now.serial == 0:
                 feeds.leave(change, now, keep=False)
@@ -136,10 +136,9 @@ def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Up
     registry = Registry(feed.url)
     found = _accepted(feed, indexes.read(registry.read_index(), registry.url))
     is_here = found.sha256 == feed.sha256
-    done = Updated(
-        feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here,
-        notes=tuple(_ending(session, found)),
-    )  # fmt: skip
+    done = Updated(feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here)
+    if found.index.expires is not None and found.index.expires <= session.now():
+        done = replace(done, notes=("what is published there has ended, and was not published again",))
     fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
     if not is_here:
         done = _bring(session, feed, found, fetch, done)
@@ -158,7 +157,7 @@ def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Up
 def _bring(
     session: Session, feed: Feed, found: Signed, fetch: Callable[[Stored], Bundle], done: Updated
 ) -> Updated:
-    """Take in a delta or, where there is none or it does not come out right, the whole bundle."""
+    """Import a delta or, if there is none or it is damaged, the whole bundle."""
     received, delta = 0, _best_delta(feed, found)
     if delta is not None:
         received = delta.bytes
@@ -193,13 +192,12 @@ def unsubscribe(session: Session, name: str, *, keep: bool) -> Unsubscribed:
 def named(session: Session, name: str) -> Feed:
     """Return a feed of the caller. Raises UsageError if there is none of this name."""
     mine = subscriptions(session)
-    for feed in mine:
-        if feed.name == name:
-            return feed
-    for feed in mine:
-        if feed.url == normal(name):
-            return feed
-    raise UsageError(f"no feed is named {name!r}", "`memos feed subscribe` lists them")
+    found = [feed for feed in mine if feed.name == name] or [
+        feed for feed in mine if feed.url == normal(name)
+    ]
+    if not found:
+        raise UsageError(f"no feed is named {name!r}", "`memos feed subscribe` lists them")
+    return found[0]
 
 
 class _Overtaken(MemosError):
@@ -232,13 +230,6 @@ def _accepted(feed: Feed, found: Signed) -> Signed:
             f"{feed.url} has two different publications of serial {feed.serial}", "ask its publisher"
         )
     return found
-
-
-def _ending(session: Session, found: Signed) -> list[str]:
-    ends = found.index.expires
-    if ends is not None and ends <= session.now():
-        return ["what is published there has ended, and was not published again"]
-    return []
 
 
 def _best_delta(feed: Feed, found: Signed) -> Delta | None:
@@ -327,7 +318,7 @@ def _items(came: Bundle) -> list[Item]:
             ends = tuple((kind, target) for _, kind, target in map(read_link, mine) if kind in PORTABLE)
         except (ValueError, RecursionError) as error:
             raise Damaged(f"memory {number} is not valid: {error}", "tell its publisher") from error
-        # What a publisher may not say of somebody else's vault.
+        # A publisher may not decide these in somebody else's vault.
         memory = replace(memory, state="generated", priority=0, frozen=False, uses_left=None)
         items.append(Item(memory, ends, seal))
     return items

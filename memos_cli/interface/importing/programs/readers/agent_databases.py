@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, mapping, objects, text
 from memos_cli.interface.importing.programs.conversation import Conversation, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 from memos_cli.interface.importing.programs.json_lines import load_json, parse, unpack
@@ -18,57 +17,31 @@ _LARGEST = 256 << 20
 """Bytes of one thread of Zed."""
 
 
-def is_goose(db: Database) -> bool:
-    """Return whether a database is that of Goose."""
-    return db.has("sessions", "id", "working_dir") and db.has("messages", "session_id", "content_json")
-
-
-def read_goose(export: Export, names: list[str]) -> Iterator[Bundle]:
+@each_file
+def read_goose(export: Export, name: str) -> Iterator[Bundle]:
     """Read sessions: of the database, or a file of JSON lines each."""
-    for name in names:
-        try:
-            if name.endswith(".jsonl"):
-                yield goose_file(export, name).bundle()
-                continue
-            with open_database(export, name) as db:
-                for row in db.select(
-                    "sessions", "id name description working_dir session_type", "ORDER BY id"
-                ):
-                    yield _goose(db, row)
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
+    if name.endswith(".jsonl"):
+        yield goose_file(export, name).bundle()
+        return
+    with open_database(export, name) as db:
+        for row in db.select("sessions", "id name description working_dir session_type", "ORDER BY id"):
+            yield _goose(db, row)
 
 
 def _goose(db: Database, row: Mapping[str, Any]) -> Bundle:
     id, folder = text(row["id"]), text(row["working_dir"])
     title = text(row["description"]) or text(row["name"])
-    conversation = Conversation(f"goose:{id}", "Goose", title, folder, GOOSE)
+    user = "Goose" if row["session_type"] == "sub_agent" else ""
+    conversation = Conversation(f"goose:{id}", "Goose", title, folder, GOOSE, user=user)
     order = "id" if db.has("messages", "id") else "rowid"
     columns = "id message_id role content_json created_timestamp metadata_json"
-    is_agent = row["session_type"] == "sub_agent"
     for message in db.select("messages", columns, f"WHERE session_id = ? ORDER BY {order}", (id,)):
         if mapping(decoded(message["metadata_json"])).get("userVisible") is False:
             continue
         said, role = blocks(decoded(message["content_json"])), text(message["role"])
         ref = f"{id}/{message['message_id'] or message['id']}"
-        by = "Goose" if is_agent and role == "user" else ""
-        conversation.say(role, said, ref=ref, time=moment(message["created_timestamp"]), author=by)
+        conversation.say(role, said, ref=ref, time=moment(message["created_timestamp"]))
     return conversation.bundle()
-
-
-def is_opencode(db: Database) -> bool:
-    """Return whether a database is that of OpenCode."""
-    return (
-        db.has("session", "id", "directory")
-        and db.has("message", "session_id", "data")
-        and db.has("part", "id", "session_id", "message_id", "data")
-    )
-
-
-def is_opencode_file(name: str) -> bool:
-    """Return whether a file describes a session, in OpenCode's older folder."""
-    parts = PurePosixPath(name).parts
-    return len(parts) > 2 and parts[-3] == "session" and parts[-1].endswith(".json")
 
 
 def read_opencode(export: Export, names: list[str]) -> Iterator[Bundle]:
@@ -77,16 +50,17 @@ def read_opencode(export: Export, names: list[str]) -> Iterator[Bundle]:
     if any(name.endswith(".json") for name in names):
         for name in export.names:
             below.setdefault(str(PurePosixPath(name).parent), []).append(name)
-    for name in names:
-        try:
-            if name.endswith(".json"):
-                yield _opencode_files(export, name, below)
-                continue
-            with open_database(export, name) as db:
-                for row in db.select("session", "id title directory parent_id", "ORDER BY id"):
-                    yield _opencode_rows(db, row)
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
+
+    @each_file
+    def read(export: Export, name: str) -> Iterator[Bundle]:
+        if name.endswith(".json"):
+            yield _opencode_files(export, name, below)
+            return
+        with open_database(export, name) as db:
+            for row in db.select("session", "id title directory parent_id", "ORDER BY id"):
+                yield _opencode_rows(db, row)
+
+    return read(export, names)
 
 
 def _opencode_rows(db: Database, row: Mapping[str, Any]) -> Bundle:
@@ -127,42 +101,35 @@ def _opencode(
 ) -> Bundle:
     known = text(title)
     known = "" if known.startswith(("New session - ", "Child session - ")) else known
-    conversation = Conversation(f"opencode:{id}", "OpenCode", known, text(folder))
+    user = "OpenCode" if is_agent else ""
+    conversation = Conversation(f"opencode:{id}", "OpenCode", known, text(folder), user=user)
 
     def begun(message: Mapping[str, Any]) -> int | None:
         return moment(mapping(message.get("time")).get("created"))
 
     for message, parts in sorted(messages, key=lambda each: (begun(each[0]) or 0, text(each[0].get("id")))):
         spoken = [part for part in parts if not part.get("synthetic") and not part.get("ignored")]
-        role = text(message.get("role"))
-        by = "OpenCode" if is_agent and role == "user" else ""
         said = "" if message.get("summary") is True else blocks(spoken)
-        conversation.say(role, said, ref=text(message.get("id")), time=begun(message), author=by)
+        ref = text(message.get("id"))
+        conversation.say(text(message.get("role")), said, ref=ref, time=begun(message))
     return conversation.bundle()
 
 
-def is_zed(db: Database) -> bool:
-    """Return whether a database is that of Zed's threads."""
-    return db.has("threads", "id", "summary", "data", "data_type")
-
-
-def read_zed(export: Export, names: list[str]) -> Iterator[Bundle]:
+@each_file
+def read_zed(export: Export, name: str) -> Iterator[Bundle]:
     """Read threads: JSON, usually as zstd. Their messages have no times."""
-    for name in names:
-        try:
-            with open_database(export, name) as db:
-                for row in db.select("threads", "id", "ORDER BY id"):
-                    columns = "id summary created_at updated_at data_type data parent_id folder_paths"
-                    for thread in db.select("threads", columns, "WHERE id = ?", (row["id"],)):
-                        yield _zed(name, thread)
-        except MemosError as error:
-            yield Bundle("", faults=[f"{error}; {error.hint}" if error.hint else str(error)])
+    columns = "id summary created_at data_type data parent_id folder_paths"
+    with open_database(export, name) as db:
+        for row in db.select("threads", "id", "ORDER BY id"):
+            for thread in db.select("threads", columns, "WHERE id = ?", (row["id"],)):
+                yield _zed(name, thread)
 
 
 def _zed(name: str, row: Mapping[str, Any]) -> Bundle:
     id, data = text(row["id"]), row["data"]
-    folder = next(iter(text(row["folder_paths"]).split("\n")), "")
-    conversation = Conversation(f"zed:{id}", "Zed", text(row["summary"]), folder)
+    folder, _, _ = text(row["folder_paths"]).partition("\n")
+    user = "Zed" if row["parent_id"] else ""
+    conversation = Conversation(f"zed:{id}", "Zed", text(row["summary"]), folder, user=user)
     try:
         data = data.encode() if isinstance(data, str) else data or b""
         if row["data_type"] == "zstd":
@@ -173,10 +140,9 @@ def _zed(name: str, row: Mapping[str, Any]) -> Bundle:
         return conversation.bundle()
     # The time at which it was last changed would be another one at each import.
     time = moment(row["created_at"])
-    for number, each in enumerate(items(thread.get("messages"))):
-        role, said = _zed_message(mapping(each))
-        by = "Zed" if row["parent_id"] and role == "user" else ""
-        conversation.say(role, said, ref=f"{id}/{number}", time=time, author=by)
+    for number, message in enumerate(objects(thread.get("messages"))):
+        role, said = _zed_message(message)
+        conversation.say(role, said, ref=f"{id}/{number}", time=time)
     return conversation.bundle()
 
 
@@ -184,6 +150,6 @@ def _zed_message(message: Mapping[str, Any]) -> tuple[str, str]:
     """Return the role and the text of a message, of this version or an older one."""
     for name, role in (("User", "user"), ("Agent", "assistant")):
         if name in message:
-            parts = [text(mapping(part).get("Text")) for part in items(mapping(message[name]).get("content"))]
-            return role, "".join(parts)
+            parts = objects(mapping(message[name]).get("content"))
+            return role, "".join(text(part.get("Text")) for part in parts)
     return text(message.get("role")), blocks(message.get("segments"))

@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle
+from memos_cli.interface.importing.entries import Bundle, each_file
 from memos_cli.interface.importing.entries import time as read_time
 from memos_cli.interface.importing.programs.conversation import Conversation
 
@@ -24,33 +23,29 @@ _USER = re.compile(r"####(?: (.*))?$")
 _COMMAND = re.compile(r"/(?:ask|code|architect|help|context)\s+(?=\S)|(/[a-z-]+\b|!)")
 
 
-def is_history(head: str) -> bool:
+def is_history(head: bytes) -> bool:
     """Return whether a chat starts in the first part of a file."""
-    return _START.search(head) is not None
+    return _START.search(head.decode("utf-8", "replace")) is not None
 
 
-def read_aider(export: Export, names: list[str]) -> Iterator[Bundle]:
-    """Read each session of each history. All of its turns have the time at which it started."""
-    for name in names:
-        try:
-            whole = export.text(name).replace("\r\n", "\n")
-        except MemosError as error:
-            yield Bundle("", faults=[f"{name}: {error}"])
-            continue
-        path = export.path / name if export.path.is_dir() else export.path
-        folder = str(path.absolute().parent) if export.entries is None else PurePosixPath(name).parent.name
-        signs = [re.search(rf"^{mark} .*  $", whole, re.MULTILINE) is not None for mark in ("####", ">")]
-        starts = [*_START.finditer(whole)]
-        begin = whole[: starts[0].start() if starts else len(whole)]
-        if begin.strip() and not starts and "\n#### " not in f"\n{begin}":
-            yield Bundle("", faults=[f"{name}: no aider chat found in it"])
-        else:  # a history may be cut at its beginning
-            yield _session(folder, "", begin, signs)
-        seen: Counter[str] = Counter()
-        for at, start in enumerate(starts):
-            end = starts[at + 1].start() if at + 1 < len(starts) else len(whole)
-            seen[start[1]] += 1
-            yield _session(folder, start[1], whole[start.end() : end], signs, seen[start[1]])
+@each_file
+def read_aider(export: Export, name: str) -> Iterator[Bundle]:
+    """Read each session of a history. All of its turns have the time at which it started."""
+    whole = export.text(name).replace("\r\n", "\n")
+    place = export.place(name).parent
+    folder = str(place) if export.entries is None else place.name
+    signs = [re.search(rf"^{mark} .*  $", whole, re.MULTILINE) is not None for mark in ("####", ">")]
+    starts = [*_START.finditer(whole)]
+    begin = whole[: starts[0].start() if starts else len(whole)]
+    if begin.strip() and not starts and "\n#### " not in f"\n{begin}":
+        yield Bundle("", faults=[f"{name}: no aider chat found in it"])
+    else:  # a history may be cut at its beginning
+        yield _session(folder, "", begin, signs)
+    seen: Counter[str] = Counter()
+    for at, start in enumerate(starts):
+        end = starts[at + 1].start() if at + 1 < len(starts) else len(whole)
+        seen[start[1]] += 1
+        yield _session(folder, start[1], whole[start.end() : end], signs, seen[start[1]])
 
 
 def _session(folder: str, started: str, body: str, signs: list[bool], number: int = 1) -> Bundle:
@@ -67,11 +62,9 @@ def _session(folder: str, started: str, body: str, signs: list[bool], number: in
         if not value.strip():
             continue
         number += 1
-        last = conversation.turns[-1] if conversation.turns else {"role": "", "said": ""}
-        if (role, conversation.clean(role, value)) != (
-            last["role"],
-            last["said"],
-        ):  # it repeats what follows /ask
+        last = conversation.turns[-1:]
+        # It repeats what follows /ask.
+        if not last or (role, conversation.clean(role, value)) != (last[0]["role"], last[0]["value"]):
             conversation.say(role, value, ref=f"{id}/{number}", time=time)
     return conversation.bundle()
 

@@ -6,17 +6,15 @@ Their messages have no ids of their own, so that a message is known by its place
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, objects, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
-from memos_cli.interface.importing.programs.json_lines import load_json, read_lines
+from memos_cli.interface.importing.programs.json_lines import load_beside, load_json, load_named, read_lines
 from memos_cli.interface.importing.programs.project_tags import path_of
 
 CLINE = Wrappers(
@@ -32,48 +30,31 @@ _FEEDBACK = {"user_feedback", "user_feedback_diff"}
 _ANSWERS = {"text", "completion_result", "plan_mode_respond", "followup"}
 
 
-def _each(
-    export: Export, names: list[str], read: Callable[[Export, str], Conversation | None]
-) -> Iterator[Bundle]:
-    for name in names:
-        try:
-            if (conversation := read(export, name)) is not None:
-                yield conversation.bundle()
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
-
-
 def is_lm_studio(record: Mapping[str, Any]) -> bool:
     """Return whether a file's object is a conversation of LM Studio."""
-    messages = [*items(record.get("messages"))]
-    return bool(messages) and "versions" in mapping(messages[0])
+    return "versions" in next(objects(record.get("messages")), {})
 
 
-def read_lm_studio(export: Export, names: list[str]) -> Iterator[Bundle]:
+@each_file
+def read_lm_studio(export: Export, name: str) -> Iterator[Bundle]:
     """Read the selected version of each message; reasoning and tool calls stay out."""
-    return _each(export, names, _lm_studio)
-
-
-def _lm_studio(export: Export, name: str) -> Conversation:
     record = _object(export, name)
     id = PurePosixPath(name).name.removesuffix(".json").removesuffix(".conversation")
     begun = moment(record.get("createdAt"))
     conversation = Conversation(f"lm-studio:{id}", "LM Studio", text(record.get("name")))
-    for number, each in enumerate(items(record.get("messages"))):
-        versions = [mapping(version) for version in items(mapping(each).get("versions"))]
-        chosen = mapping(each).get("currentlySelected")
+    for number, message in enumerate(objects(record.get("messages"))):
+        versions = [*objects(message.get("versions"))]
+        chosen = message.get("currentlySelected")
         at = chosen if isinstance(chosen, int) and 0 <= chosen < len(versions) else 0
         if not versions:
             continue
         version = versions[at]
-        parts = [mapping(step) for step in items(version.get("steps"))] or [version]
+        parts = [*objects(version.get("steps"))] or [version]
         shown = [p for p in parts if p.get("type") != "debugInfoBlock" and not _is_reasoning(p)]
         said = "\n\n".join(filter(None, (blocks(part.get("content")) for part in shown)))
-        author = text(mapping(version.get("senderInfo")).get("senderName"))
-        role = text(version.get("role"))
-        author = author if role == "assistant" else ""
-        conversation.say(role, said, ref=f"{id}/{number}", time=begun, author=author)
-    return conversation
+        model = text(mapping(version.get("senderInfo")).get("senderName"))
+        conversation.say(text(version.get("role")), said, ref=f"{id}/{number}", time=begun, model=model)
+    yield conversation.bundle()
 
 
 def _is_reasoning(step: Mapping[str, Any]) -> bool:
@@ -87,64 +68,51 @@ def is_continue(record: Mapping[str, Any]) -> bool:
 
 def read_continue(export: Export, names: list[str]) -> Iterator[Bundle]:
     """Read sessions; the files that were given as context stay out."""
-    begun: dict[str, int | None] = {}
-    for name in export.named("sessions.json"):
-        with suppress(MemosError):
-            listed = [mapping(each) for each in items(load_json(export, name))]
-            begun |= {text(each.get("sessionId")): moment(each.get("dateCreated")) for each in listed}
-    return _each(export, names, partial(_continue, begun=begun))
+    listed = (each for value in load_named(export, "sessions.json") for each in objects(value))
+    begun = {text(each.get("sessionId")): moment(each.get("dateCreated")) for each in listed}
+    return each_file(lambda export, name: [_continue(export, name, begun)])(export, names)
 
 
-def _continue(export: Export, name: str, begun: Mapping[str, int | None]) -> Conversation:
+def _continue(export: Export, name: str, begun: Mapping[str, int | None]) -> Bundle:
     record = _object(export, name)
     id = text(record.get("sessionId")) or PurePosixPath(name).stem
     title, folder = text(record.get("title")), text(record.get("workspaceDirectory"))
     conversation = Conversation(f"continue:{id}", "Continue", title, path_of(folder), CONTINUE)
     time = begun.get(id) or moment(record.get("dateCreated"))
-    for number, each in enumerate(items(record.get("history"))):
-        message = mapping(mapping(each).get("message"))
+    for number, each in enumerate(objects(record.get("history"))):
+        message = mapping(each.get("message"))
         said = blocks(message.get("content"))
         conversation.say(text(message.get("role")), said, ref=f"{id}/{number}", time=time)
-    return conversation
-
-
-def is_cline(name: str) -> bool:
-    """Return whether a file is a task of Cline, Roo Code or Kilo Code."""
-    return PurePosixPath(name).name in ("ui_messages.json", "api_conversation_history.json")
+    return conversation.bundle()
 
 
 def read_cline(export: Export, names: list[str]) -> Iterator[Bundle]:
     """Read tasks: what was shown (``ui_messages.json``), else what was sent to the model."""
-    folders: dict[str, str] = {}
-    for name in export.named("taskhistory.json"):
-        with suppress(MemosError):
-            for each in items(load_json(export, name)):
-                folders[text(mapping(each).get("id"))] = text(mapping(each).get("cwdOnTaskInitialization"))
+    listed = (each for value in load_named(export, "taskhistory.json") for each in objects(value))
+    folders = {text(each.get("id")): text(each.get("cwdOnTaskInitialization")) for each in listed}
     shown = {str(PurePosixPath(name).parent) for name in names if name.endswith("ui_messages.json")}
     wanted = [n for n in names if n.endswith("ui_messages.json") or str(PurePosixPath(n).parent) not in shown]
-    return _each(export, wanted, partial(_cline, folders=folders))
+    return each_file(lambda export, name: [_cline(export, name, folders)])(export, wanted)
 
 
-def _cline(export: Export, name: str, folders: Mapping[str, str]) -> Conversation:
+def _cline(export: Export, name: str, folders: Mapping[str, str]) -> Bundle:
     value = load_json(export, name)
     if not isinstance(value, list):
         raise MemosError(f"{name}: not a list of messages")
-    whole = (export.path / name if export.path.is_dir() else export.path).absolute()
-    id = PurePosixPath(name).parent.name or (whole.parent.name if export.entries is None else name)
-    place = whole.as_posix() if export.entries is None else name
-    speaker = "Roo" if "roo-cline" in place else "Kilo Code" if "kilo" in place else "Cline"
+    place = export.place(name)
+    id, whole = place.parent.name or name, place.as_posix()
+    speaker = "Roo" if "roo-cline" in whole else "Kilo Code" if "kilo" in whole else "Cline"
     conversation = Conversation(f"cline:{id}", speaker, folder=folders.get(id, ""), wrappers=CLINE)
     is_shown = PurePosixPath(name).name == "ui_messages.json"
     begun = moment(int(id)) if id.isdecimal() and 12 < len(id) < 15 else None
-    for number, each in enumerate(items(value)):
-        message = mapping(each)
+    for number, message in enumerate(objects(value)):
         role, said = _shown(message, not conversation.turns) if is_shown else _sent(message)
         time = moment(message.get("ts")) or moment(message.get("timestamp")) or begun
         key = message.get("ts") if is_shown else number
         conversation.say(role, said, ref=f"{id}/{key or number}", time=time)
     if value and not conversation.turns:
         conversation.faults.append(f"{name}: no messages in a known format")
-    return conversation
+    return conversation.bundle()
 
 
 def _shown(message: Mapping[str, Any], is_first: bool) -> tuple[str, str]:
@@ -179,38 +147,29 @@ def is_jan(records: list[dict[str, Any]]) -> bool:
     return bool(records) and records[0].get("object") == "thread.message"
 
 
-def read_jan(export: Export, names: list[str]) -> Iterator[Bundle]:
+@each_file
+def read_jan(export: Export, name: str) -> Iterator[Bundle]:
     """Read threads: ``messages.jsonl``, with the title in ``thread.json`` beside it."""
-    return _each(export, names, _jan)
-
-
-def _jan(export: Export, name: str) -> Conversation:
-    about: Mapping[str, Any] = {}
-    record: Mapping[str, Any]
-    beside = str(PurePosixPath(name).with_name("thread.json"))
-    if beside in export.names:
-        with suppress(MemosError):
-            about = mapping(load_json(export, beside))
+    about = load_beside(export, name, "thread.json")
     conversation = Conversation("", "Jan", text(about.get("title")))
     found: dict[str, Mapping[str, Any]] = {}
     for record in read_lines(export, name, conversation.faults):
         conversation.uri = conversation.uri or f"jan:{text(record.get('thread_id'))}"
         found[text(record.get("id")) or str(len(found))] = record
-    for id, record in found.items():
+    for id, message in found.items():
         said = []
-        for part in map(mapping, items(record.get("content"))):
+        for part in objects(message.get("content")):
             value = part.get("text")
             said.append(
                 text(mapping(value).get("value")) or text(value) if part.get("type") == "text" else ""
             )
-        model = text(mapping(record.get("metadata")).get("model"))
-        role = text(record.get("role"))
         conversation.say(
-            role, "\n\n".join(filter(None, said)), ref=id, author=model if role == "assistant" else "",
-            time=moment(record.get("created_at")) or moment(record.get("created")),
+            text(message.get("role")), "\n\n".join(filter(None, said)), ref=id,
+            model=text(mapping(message.get("metadata")).get("model")),
+            time=moment(message.get("created_at")) or moment(message.get("created")),
         )  # fmt: skip
     conversation.uri = conversation.uri or f"jan:{PurePosixPath(name).parent.name}"
-    return conversation
+    yield conversation.bundle()
 
 
 def is_goose_file(records: list[dict[str, Any]]) -> bool:

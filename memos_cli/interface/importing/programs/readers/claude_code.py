@@ -13,14 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, each_file, items, mapping, read_document, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.json_lines import read_lines
 from memos_cli.interface.importing.programs.project_tags import folder_of, project_tags
-from memos_cli.interface.ingest.sources.reading import read_bytes
-from memos_cli.interface.options import ReadOptions
 
 KIND = "claude-code"
 WRAPPERS = Wrappers(
@@ -61,16 +58,16 @@ def is_memory_file(name: str) -> bool:
 def read_claude_code(export: Export, names: list[str]) -> Iterator[Bundle]:
     """Read sessions and memory files. Turns on branches that were abandoned are left out."""
     folders: dict[str, str] = {}  # of projects, by the names that Claude Code gives them
-    for name in (each for each in names if not is_memory_file(each)):
+
+    @each_file
+    def read(export: Export, name: str) -> Iterator[Bundle]:
         session = _Session(name)
-        try:
-            for record in read_lines(export, name, session.faults):
-                session.take(record)
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
-            continue
-        folders.setdefault(_project_of(name), session.folder)
+        for record in read_lines(export, name, session.about.faults):
+            session.take(record)
+        folders.setdefault(_project_of(name), session.about.folder)
         yield session.bundle()
+
+    yield from read(export, [name for name in names if not is_memory_file(name)])
     for name in filter(is_memory_file, names):
         yield _memory(export, name, folders)
 
@@ -87,8 +84,9 @@ class _Session:
     """A session, line by line."""
 
     name: str
-    faults: list[str] = field(default_factory=list)
-    folder: str = ""
+    about: Conversation = field(
+        default_factory=lambda: Conversation("", "Claude", wrappers=WRAPPERS, has_copies=True)
+    )
     _id: str = ""
     _titles: dict[str, str] = field(default_factory=dict)
     _parents: dict[str, str] = field(default_factory=dict)
@@ -102,8 +100,6 @@ class _Session:
     _leaf: str = ""
     _aside: set[str] = field(default_factory=set)
     """Turns of subagents in the session itself, as in older versions: separate trees."""
-    _is_agent: bool = False
-    _about: Conversation = field(default_factory=lambda: Conversation("", "Claude", wrappers=WRAPPERS))
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Process one line."""
@@ -112,9 +108,9 @@ class _Session:
         if uuid:
             parent = text(record.get("parentUuid")) or text(record.get("logicalParentUuid"))
             self._parents[uuid] = parent
-        if not self.folder:
+        if not self.about.folder:
             state = mapping(record.get("worktreeSession"))
-            self.folder = text(state.get("originalCwd")) or text(record.get("cwd"))
+            self.about.folder = text(state.get("originalCwd")) or text(record.get("cwd"))
         for key in ("supersedesUuids", "retractedMessageUuids"):
             self._retracted.update(filter(None, map(text, items(record.get(key)))))
         match kind:
@@ -137,7 +133,8 @@ class _Session:
 
     def _take_message(self, kind: str, uuid: str, record: Mapping[str, Any]) -> None:
         message = mapping(record.get("message"))
-        self._is_agent = self._is_agent or bool(record.get("agentId") and record.get("isSidechain"))
+        if record.get("agentId") and record.get("isSidechain"):
+            self.about.user = "Claude"  # the main agent instructs a subagent
         if any(record.get(key) for key in ("isMeta", "isCompactSummary", "isApiErrorMessage")):
             return
         if message.get("model") == "<synthetic>":
@@ -153,7 +150,7 @@ class _Session:
         if queued.get("type") != "queued_command" or queued.get("commandMode", "prompt") != "prompt":
             return
         said = blocks(queued.get("prompt"))
-        if self._about.turns and self._about.turns[-1]["said"] == self._about.clean("user", said):
+        if self.about.turns and self.about.turns[-1]["value"] == self.about.clean("user", said):
             return
         self._say("user", said, text(queued.get("source_uuid")) or uuid, "", record)
         self._queued.add(said)
@@ -161,14 +158,13 @@ class _Session:
     def _say(self, role: str, value: str, uuid: str, message: str, record: Mapping[str, Any]) -> None:
         if message in self._messages:
             before = self._said[self._messages[message]][2]
-            if (said := self._about.clean(role, value)) and said not in before["said"]:
-                before["said"] += f"\n\n{said}"
+            if (said := self.about.clean(role, value)) and said not in before["value"]:
+                before["value"] += f"\n\n{said}"
             return
         if role == "user" and value in self._queued:
             self._queued.discard(value)
             return
-        by = "Claude" if self._is_agent and role == "user" else ""  # the main agent instructs a subagent
-        turn = self._about.say(role, value, ref=uuid, time=moment(record.get("timestamp")), author=by)
+        turn = self.about.say(role, value, ref=uuid, time=moment(record.get("timestamp")))
         if turn is None:
             return
         if message:
@@ -184,14 +180,9 @@ class _Session:
         title = next(
             (t for key in ("custom-title", "ai-title", "summary") if (t := self._titles.get(key))), ""
         )
-        conversation = replace(
-            self._about, uri=f"{KIND}:{id}", title=title, folder=self.folder, turns=turns, faults=self.faults
-        )
         for number, turn in enumerate(turns):
             turn["ref"] = turn["ref"] or f"{id}/{number}"
-        bundle = conversation.bundle()
-        bundle.has_copies = True
-        return bundle
+        return replace(self.about, uri=f"{KIND}:{id}", title=title, turns=turns).bundle()
 
     def _abandoned(self) -> set[str]:
         """Return the uuids of turns on branches that leave the path to the last message.
@@ -225,16 +216,7 @@ def _memory(export: Export, name: str, folders: dict[str, str]) -> Bundle:
     bundle = Bundle(f"{KIND}:memory/{project}/{last}", last)
     on_disk = "" if export.entries is not None else folder_of(project)
     tags = project_tags(folders.get(project) or on_disk)
-    try:
-        hints = ReadOptions(encoding=export.encoding, fallback=export.fallback, secrets="allow")
-        reading = read_bytes(export.read(name), bundle.uri, last, hints)
-    except MemosError as error:
-        bundle.faults.append(f"{name}: {error}")
-        return bundle
-    for draft in reading.drafts:
+    for draft in read_document(export, name, bundle, last):
         kind = "fact" if draft.type == "document" else draft.type
-        bundle.drafts.append(
-            replace(draft, type=kind, sensitivity="open", tags=(*draft.tags, *tags), author="Claude")
-        )
-    bundle.faults += [f"{name}: {each.reason}" for each in reading.failed]
+        bundle.drafts.append(replace(draft, type=kind, tags=(*draft.tags, *tags), author="Claude"))
     return bundle

@@ -16,7 +16,7 @@ from typing import Any
 
 from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, mapping, text
+from memos_cli.interface.importing.entries import Bundle, each_file, mapping, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.json_lines import read_lines
 
@@ -55,19 +55,16 @@ def is_rollout(records: list[dict[str, Any]]) -> bool:
 
 def read_codex(export: Export, names: list[str]) -> Iterator[Bundle]:
     """Read rollouts. Of a plain and a compressed one of the same name, the plain one."""
-    plain = {*names}
-    titles = _titles(export)
-    for name in names:
-        if name.endswith(".zst") and name.removesuffix(".zst") in plain:
-            continue
+    titles, plain = _titles(export), {*names}
+
+    @each_file
+    def read(export: Export, name: str) -> Iterator[Bundle]:
         rollout = _Rollout(name)
-        try:
-            for record in read_lines(export, name, rollout.faults):
-                rollout.take(record)
-        except MemosError as error:
-            yield Bundle("", faults=[f"{error}; {error.hint}" if error.hint else str(error)])
-            continue
+        for record in read_lines(export, name, rollout.faults):
+            rollout.take(record)
         yield rollout.bundle(titles)
+
+    return read(export, [n for n in names if not (n.endswith(".zst") and n.removesuffix(".zst") in plain)])
 
 
 def _titles(export: Export) -> dict[str, str]:
@@ -156,7 +153,7 @@ class _Rollout:
         is_agent = isinstance(self._about.get("source"), dict)
         conversation = Conversation(
             f"{KIND}:{id}", "Codex", self._title or titles.get(id, ""), text(self._about.get("cwd")),
-            WRAPPERS, faults=self.faults,
+            WRAPPERS, faults=self.faults, has_copies=True, user="Codex" if is_agent else "",
         )  # fmt: skip
         forms: defaultdict[str, set[str]] = defaultdict(set)
         for form, role, _, _ in self._said:
@@ -165,12 +162,8 @@ class _Rollout:
         for form, role, value, time in self._said:
             if form != next(each for each in _SEEN if each in forms[role]):
                 continue
-            by = "Codex" if is_agent and role == "user" else ""
-            if turn := conversation.say(role, value, time=time, author=by):
-                chain = hashlib.sha256(
-                    f"{chain}\n{role}\n{turn['said']}".encode("utf-8", "replace")
-                ).hexdigest()
+            if turn := conversation.say(role, value, time=time):
+                chained = f"{chain}\n{role}\n{turn['value']}"
+                chain = hashlib.sha256(chained.encode("utf-8", "replace")).hexdigest()
                 turn["ref"] = chain[:40]
-        bundle = conversation.bundle()
-        bundle.has_copies = True
-        return bundle
+        return conversation.bundle()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, items, mapping, objects, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
-from memos_cli.interface.importing.programs.json_lines import load_json, read_lines
+from memos_cli.interface.importing.programs.json_lines import load_beside, read_lines
 from memos_cli.interface.importing.programs.project_tags import folder_of, path_of
 
 KIND = "cursor"
@@ -38,31 +36,22 @@ def is_transcript(records: list[dict[str, Any]]) -> bool:
     return first.get("role") in ("user", "assistant") and "content" in mapping(first.get("message"))
 
 
-def is_state(db: Database) -> bool:
-    """Return whether a database is that of the editor."""
-    return db.has("cursorDiskKV", "key", "value") or db.has("ItemTable", "key", "value")
-
-
-def read_cursor(export: Export, names: list[str]) -> Iterator[Bundle]:
+@each_file
+def read_cursor(export: Export, name: str) -> Iterator[Bundle]:
     """Read transcripts and databases. Transcripts have no times."""
-    for name in names:
-        try:
-            if name.endswith(".jsonl"):
-                yield _transcript(export, name)
-            else:
-                with open_database(export, name) as db:
-                    yield from _state(db, _workspace(export, name))
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
+    if name.endswith(".jsonl"):
+        yield _transcript(export, name)
+        return
+    workspace = load_beside(export, name, "workspace.json")
+    with open_database(export, name) as db:
+        yield from _state(db, path_of(text(workspace.get("folder"))))
 
 
 def _transcript(export: Export, name: str) -> Bundle:
-    path = PurePosixPath(name)
-    whole = (export.path / name if export.path.is_dir() else export.path).absolute().parts
-    parts = path.parts if export.entries is not None else whole
+    id, parts = PurePosixPath(name).stem, export.place(name).parts
     at = parts.index("agent-transcripts") if "agent-transcripts" in parts else 0
-    is_agent = "subagents" in parts[at:]
-    conversation = Conversation(f"{KIND}:{path.stem}", "Cursor", wrappers=WRAPPERS)
+    user = "Cursor" if "subagents" in parts[at:] else ""
+    conversation = Conversation(f"{KIND}:{id}", "Cursor", wrappers=WRAPPERS, user=user)
     if at and export.entries is None:
         conversation.folder = folder_of(parts[at - 1])
     time = None
@@ -71,20 +60,9 @@ def _transcript(export: Export, name: str) -> Bundle:
         if match := _TIME.search(said):
             time = moment(match[1]) or time
         if said.strip() != _REDACTED:
-            role = text(record.get("role"))
-            by = "Cursor" if is_agent and role == "user" else ""
             said = said.replace(f"\n\n{_REDACTED}", "")
-            conversation.say(role, said, ref=f"{path.stem}/{number}", time=time, author=by)
+            conversation.say(text(record.get("role")), said, ref=f"{id}/{number}", time=time)
     return conversation.bundle()
-
-
-def _workspace(export: Export, name: str) -> str:
-    """Return the folder of the workspace of a database, from ``workspace.json`` beside it."""
-    beside = str(PurePosixPath(name).with_name("workspace.json"))
-    if beside in export.names:
-        with suppress(MemosError):
-            return path_of(text(mapping(load_json(export, beside)).get("folder")))
-    return ""
 
 
 def _state(db: Database, folder: str) -> Iterator[Bundle]:
@@ -95,13 +73,13 @@ def _state(db: Database, folder: str) -> Iterator[Bundle]:
         if composer := _json(found["value"]):
             yield _composer(db, composer, key.partition(":")[2], folder)
     for row in db.select("ItemTable", "key value", "WHERE key = 'composer.composerData'"):
-        for each in items(_json(row["value"]).get("allComposers")):
-            if mapping(each).get("conversation"):
-                yield _composer(db, mapping(each), text(mapping(each).get("composerId")), folder)
+        for each in objects(_json(row["value"]).get("allComposers")):
+            if each.get("conversation"):
+                yield _composer(db, each, text(each.get("composerId")), folder)
     chats = "WHERE key = 'workbench.panel.aichat.view.aichat.chatdata'"
     for row in db.select("ItemTable", "key value", chats):
-        for number, each in enumerate(items(_json(row["value"]).get("tabs"))):
-            yield _tab(mapping(each), number, folder)
+        for number, each in enumerate(objects(_json(row["value"]).get("tabs"))):
+            yield _tab(each, number, folder)
 
 
 def _json(value: object) -> Mapping[str, Any]:
@@ -118,10 +96,8 @@ def _composer(db: Database, composer: Mapping[str, Any], id: str, folder: str) -
     conversation = Conversation(f"{KIND}:{id}", "Cursor", text(composer.get("name")), folder, WRAPPERS)
     for number, bubble in enumerate(_bubbles(db, composer, id)):
         if not conversation.folder:
-            uris = [*items(bubble.get("workspaceUris"))]
-            conversation.folder = path_of(
-                text(bubble.get("workspaceProjectDir")) or text(next(iter(uris), ""))
-            )
+            first = text(next(items(bubble.get("workspaceUris")), ""))
+            conversation.folder = path_of(text(bubble.get("workspaceProjectDir")) or first)
         timing = mapping(bubble.get("timingInfo"))  # of older versions
         times = bubble.get("createdAt"), bubble.get("timestamp"), timing.get("clientStartTime")
         begun = next(filter(None, map(moment, times)), begun)
@@ -137,10 +113,8 @@ def _composer(db: Database, composer: Mapping[str, Any], id: str, folder: str) -
 def _bubbles(db: Database, composer: Mapping[str, Any], id: str) -> list[Mapping[str, Any]]:
     """Return the bubbles of a composer, in order: its own (older versions), or those in rows of their own."""
     known = mapping(composer.get("conversationMap"))
-    own = [mapping(each) for each in items(composer.get("conversation"))]
-    order = [
-        text(mapping(each).get("bubbleId")) for each in items(composer.get("fullConversationHeadersOnly"))
-    ]
+    own = [*objects(composer.get("conversation"))]
+    order = [text(each.get("bubbleId")) for each in objects(composer.get("fullConversationHeadersOnly"))]
     if own or not order:
         return own or [mapping(each) for each in known.values()]
     first, last = f"bubbleId:{id}:", f"bubbleId:{id};"
@@ -156,8 +130,7 @@ def _tab(tab: Mapping[str, Any], number: int, folder: str) -> Bundle:
         f"{KIND}:{id}", "Cursor", text(tab.get("chatTitle")) or text(tab.get("title")), folder, WRAPPERS
     )
     begun = moment(tab.get("lastSendTime"))
-    for at, each in enumerate(items(tab.get("bubbles"))):
-        bubble = mapping(each)
+    for at, bubble in enumerate(objects(tab.get("bubbles"))):
         said = text(bubble.get("text")) or text(bubble.get("rawText"))
         conversation.say(_ROLES.get(text(bubble.get("type")), ""), said, ref=f"{id}/{at}", time=begun)
     return conversation.bundle()

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, each_file, items, mapping, objects, strings, text
 from memos_cli.interface.importing.programs.conversation import Conversation, Wrappers, moment
-from memos_cli.interface.importing.programs.json_lines import load_json, read_lines
+from memos_cli.interface.importing.programs.json_lines import load_json, load_named, read_lines
 
 KIND = "gemini-cli"
 WRAPPERS = Wrappers(dropped=("session_context", "hook_context", "user_context", "state_snapshot"))
@@ -32,18 +31,18 @@ def is_chat(records: list[dict[str, Any]]) -> bool:
 def read_gemini(export: Export, names: list[str]) -> Iterator[Bundle]:
     """Read the final state of chats after all changes in their logs: replaced answers are left out."""
     paths = _project_paths(export)
-    for name in names:
+
+    @each_file
+    def read(export: Export, name: str) -> Iterator[Bundle]:
         chat = _Chat()
-        try:
-            if name.endswith(".jsonl"):
-                for record in read_lines(export, name, chat.faults):
-                    chat.take(record)
-            else:
-                chat.set(mapping(load_json(export, name)))
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
-            continue
+        if name.endswith(".jsonl"):
+            for record in read_lines(export, name, chat.faults):
+                chat.take(record)
+        else:
+            chat.set(mapping(load_json(export, name)))
         yield chat.bundle(name, _folder(export, name, chat.about, paths))
+
+    return read(export, names)
 
 
 @dataclass(slots=True)
@@ -70,8 +69,8 @@ class _Chat:
         """Set fields of the chat; ``messages`` replaces all messages."""
         self.about |= {key: value for key, value in values.items() if key != "messages"}
         if isinstance(values.get("messages"), list):
-            found = [mapping(each) for each in values["messages"]]
-            self.messages = {text(each.get("id")) or str(at): each for at, each in enumerate(found)}
+            found = enumerate(objects(values["messages"]))
+            self.messages = {text(each.get("id")) or str(at): each for at, each in found}
 
     def _rewind(self, id: str) -> None:
         ids = [*self.messages]
@@ -84,16 +83,16 @@ class _Chat:
         is_agent = self.about.get("kind") == "subagent"
         uri = f"{KIND}:{id}/{PurePosixPath(name).stem}" if is_agent else f"{KIND}:{id}"
         conversation = Conversation(
-            uri, "Gemini", text(self.about.get("summary")), folder, WRAPPERS, faults=self.faults
-        )
+            uri, "Gemini", text(self.about.get("summary")), folder, WRAPPERS, faults=self.faults,
+            user="Gemini" if is_agent else "",
+        )  # fmt: skip
         for key, message in self.messages.items():
             role = _ROLES.get(text(message.get("type")), "")
             said = _text(message.get("displayContent")) if role == "user" else ""
             said = said or _text(message.get("content"))
             if role == "user":
                 said = "" if said.startswith(_SETUP) else _FILES.sub("", said)
-            by = "Gemini" if is_agent and role == "user" else ""
-            conversation.say(role, said, ref=f"{id}/{key}", time=moment(message.get("timestamp")), author=by)
+            conversation.say(role, said, ref=f"{id}/{key}", time=moment(message.get("timestamp")))
         return conversation.bundle()
 
 
@@ -112,27 +111,23 @@ def _text(content: object) -> str:
 def _project_paths(export: Export) -> dict[str, str]:
     """Return the folders of projects by their ids and by the hashes of the folders."""
     found: dict[str, str] = {}
-    for name in export.named("projects.json"):
-        with suppress(MemosError):
-            for path, id in mapping(mapping(load_json(export, name)).get("projects")).items():
-                found[text(id)] = path
-                found[hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()] = path
+    for value in load_named(export, "projects.json"):
+        for path, id in mapping(mapping(value).get("projects")).items():
+            found[text(id)] = path
+            found[hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()] = path
     return found
 
 
 def _folder(export: Export, name: str, about: Mapping[str, Any], paths: Mapping[str, str]) -> str:
     """Return the folder of a chat's project: recorded, listed, or the id of the project if it is a name."""
-    for each in items(about.get("directories")):
-        if isinstance(each, str):
-            return each
-    on_disk = export.entries is None
-    whole = export.path / name if on_disk and export.path.is_dir() else export.path if on_disk else Path(name)
-    parts = whole.absolute().parts if on_disk else whole.parts
+    if recorded := next(strings(about.get("directories")), ""):
+        return recorded
+    parts = export.place(name).parts
     id = parts[parts.index("chats") - 1] if "chats" in parts[1:] else ""
     for key in (id, text(about.get("projectHash"))):
         if key in paths:
             return paths[key]
-    if on_disk and id:
+    if export.entries is None and id:
         with suppress(OSError):
             mark = Path(*parts[: parts.index("chats")]) / ".project_root"
             return mark.read_bytes()[:4096].decode("utf-8", "replace").strip()

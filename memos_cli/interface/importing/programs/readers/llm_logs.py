@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
+from memos_cli.interface.importing.entries import Bundle, decoded, each_file, mapping, objects, text
 from memos_cli.interface.importing.programs.conversation import Conversation, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 
@@ -17,20 +16,12 @@ _MOST = 1000
 """Messages of one turn."""
 
 
-def is_logs(db: Database) -> bool:
-    """Return whether a database is that of llm."""
-    return db.has("responses", "prompt", "response") or db.has("turns", "thread_id", "tip_message_hash")
-
-
-def read_llm(export: Export, names: list[str]) -> Iterator[Bundle]:
+@each_file
+def read_llm(export: Export, name: str) -> Iterator[Bundle]:
     """Read conversations, and threads that go on in the newer tables, under one address."""
-    for name in names:
-        try:
-            with open_database(export, name) as db:
-                for id, title in _conversations(db).items():
-                    yield _conversation(db, id, title)
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
+    with open_database(export, name) as db:
+        for id, title in _conversations(db).items():
+            yield _conversation(db, id, title)
 
 
 def _conversations(db: Database) -> dict[str, str]:
@@ -56,11 +47,11 @@ def _conversation(db: Database, id: str, title: str) -> Bundle:
     for row in db.select("responses", columns, where, (id,)) if has_calls else ():
         if row["id"] in newer:
             continue
-        time, author = moment(row["datetime_utc"]), text(row["model"])
+        time, model = moment(row["datetime_utc"]), text(row["model"])
         conversation.say("user", text(row["prompt"]), ref=f"{row['id']}/prompt", time=time)
         response = text(row["response"])
-        conversation.say("assistant", response, ref=f"{row['id']}/response", time=time, author=author)
-    known = [(turn["role"], turn["said"]) for turn in conversation.turns]
+        conversation.say("assistant", response, ref=f"{row['id']}/response", time=time, model=model)
+    known = [(turn["role"], turn["value"]) for turn in conversation.turns]
     seen = _before_fork(db, id)
     for turn in turns:
         _turn(db, conversation, turn, seen, known)
@@ -110,7 +101,7 @@ def _turn(
 
     The first call of a thread that began in the older table repeats what is ``known`` from there.
     """
-    time = moment(turn["datetime_utc"])
+    time, model = moment(turn["datetime_utc"]), text(turn["resolved_model"]) or text(turn["model"])
     names = {"user": "prompt", "assistant": "response"}
     counts: Counter[str] = Counter()
     for message in _chain(db, turn["tip_message_hash"], seen):
@@ -120,9 +111,8 @@ def _turn(
         if known and (role, conversation.clean(role, said)) == known[0]:
             known.pop(0)
             continue
-        author = text(turn["resolved_model"]) or text(turn["model"]) if role == "assistant" else ""
         ref = f"{turn['id']}/{names.get(role, role)}" + (f"-{counts[role]}" if counts[role] else "")
-        if conversation.say(role, said, ref=ref, time=time, author=author):
+        if conversation.say(role, said, ref=ref, time=time, model=model):
             counts[role] += 1
 
 
@@ -131,5 +121,5 @@ def _literal(part: dict[str, Any]) -> str:
     if isinstance(part["text"], str):
         return part["text"]
     payload = mapping(decoded(part["payload"]))
-    pieces = items(payload.get("text_ref"))
-    return text(payload.get("text")) or "".join(text(mapping(each).get("literal")) for each in pieces)
+    pieces = objects(payload.get("text_ref"))
+    return text(payload.get("text")) or "".join(text(each.get("literal")) for each in pieces)

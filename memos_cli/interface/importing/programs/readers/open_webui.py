@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from memos_cli.errors import MemosError
 from memos_cli.interface.importing.archives import Export
-from memos_cli.interface.importing.entries import Bundle, decoded, items, mapping, text
-from memos_cli.interface.importing.json_streaming import Broken, records
+from memos_cli.interface.importing.entries import (
+    Bundle,
+    branch,
+    decoded,
+    each_file,
+    mapping,
+    objects,
+    strings,
+    text,
+)
+from memos_cli.interface.importing.json_streaming import read_records
 from memos_cli.interface.importing.programs.conversation import Conversation, blocks, moment
 from memos_cli.interface.importing.programs.databases import Database, open_database
 
@@ -18,36 +26,23 @@ _DETAILS = re.compile(r'<details type="[a-z_]+"')
 _END = "</details>"
 
 
-def is_webui(db: Database) -> bool:
-    """Return whether a database is that of Open WebUI."""
-    return db.has("chat", "id", "user_id", "chat")
-
-
 def is_chat(record: Mapping[str, Any]) -> bool:
     """Return whether an object is a chat of an export."""
     chat = mapping(record.get("chat"))
     return "history" in chat or isinstance(chat.get("messages"), list)
 
 
-def read_open_webui(export: Export, names: list[str]) -> Iterator[Bundle]:
+@each_file
+def read_open_webui(export: Export, name: str) -> Iterator[Bundle]:
     """Read the current branch of chats, and the memories of users as preferences.
 
     With several users, the turns of each have the name as author and as tag: ``user/NAME``.
     """
-    for name in names:
-        try:
-            if name.lower().endswith(".json"):
-                with export.open(name) as stream:
-                    for record in records(stream):
-                        if isinstance(record, Broken):
-                            yield Bundle("", faults=[f"{name}: {record}"])
-                        else:
-                            yield _chat(record, "")
-            else:
-                with open_database(export, name) as db:
-                    yield from _database(db)
-        except MemosError as error:
-            yield Bundle("", faults=[str(error)])
+    if name.lower().endswith(".json"):
+        yield from read_records(export, name, _chat)
+        return
+    with open_database(export, name) as db:
+        yield from _database(db)
 
 
 def _database(db: Database) -> Iterator[Bundle]:
@@ -85,7 +80,7 @@ def _memories(db: Database, owner: object, user: str) -> Bundle:
     rows = db.select("memory", columns, f"WHERE user_id = ? ORDER BY {order}", (owner,))
     for row in rows:
         bundle.add(
-            text(row["content"]), type="preference", ref=text(row["id"]) or None, title="Open WebUI memories",
+            text(row["content"]), type="preference", ref=text(row["id"]), title="Open WebUI memories",
             time=moment(row["updated_at"]) or moment(row["created_at"]), tags=_tags(user), author=user,
         )  # fmt: skip
     return bundle
@@ -95,27 +90,26 @@ def _tags(user: str) -> tuple[str, ...]:
     return ("user/" + "-".join(user.split()),) if user else ()
 
 
-def _chat(record: Mapping[str, Any], user: str, rows: list[dict[str, Any]] | None = None) -> Bundle:
+def _chat(record: Mapping[str, Any], user: str = "", rows: Sequence[Mapping[str, Any]] = ()) -> Bundle:
     chat = mapping(decoded(record.get("chat")))
     id = text(record.get("id")) or text(chat.get("id"))
     title = text(record.get("title")) or text(chat.get("title"))
-    labels = [each for each in items(mapping(record.get("meta")).get("tags")) if isinstance(each, str)]
+    labels = strings(mapping(record.get("meta")).get("tags"))
     conversation = Conversation(
-        f"{KIND}:{id}", "Open WebUI", title,
+        f"{KIND}:{id}", "Open WebUI", title, user=user,
         tags=(*_tags(user), *("-".join(each.split()) for each in labels)),
     )  # fmt: skip
     if not id or not chat:
         conversation.faults.append(f"chat {title or id or '?'}: no messages, or no id")
         return conversation.bundle()
     begun = moment(record.get("created_at")) or moment(chat.get("timestamp"))
-    messages = _branch(mapping(chat.get("history"))) or [mapping(m) for m in items(chat.get("messages"))]
-    for number, message in enumerate(messages or rows or ()):
+    messages = _branch(mapping(chat.get("history"))) or [*objects(chat.get("messages"))]
+    for number, message in enumerate(messages or rows):
         begun = moment(message.get("timestamp")) or moment(message.get("created_at")) or begun
-        role = text(message.get("role"))
-        by = user if role == "user" else text(message.get("modelName")) or text(message.get("model"))
         conversation.say(
-            role, _said(blocks(message.get("content"))), ref=f"{id}/{message.get('id') or number}",
-            time=begun, author=by,
+            text(message.get("role")), _said(blocks(message.get("content"))),
+            ref=f"{id}/{message.get('id') or number}", time=begun,
+            model=text(message.get("modelName")) or text(message.get("model")),
         )  # fmt: skip
     return conversation.bundle()
 
@@ -126,12 +120,7 @@ def _branch(history: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     at = text(history.get("currentId"))
     if at not in messages:
         at = next(reversed([*messages]), "")
-    found, seen = [], set()
-    while at in messages and at not in seen:
-        seen.add(at)
-        found.append(mapping(messages[at]))
-        at = text(found[-1].get("parentId"))
-    return found[::-1]
+    return branch(messages, at, "parentId")
 
 
 def _said(value: str) -> str:
