@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -39,9 +39,10 @@ def _global(name: str, kind: Any, names: str, help: str, section: str) -> tuple[
     """Return a global option and its default. It may stand before or after the command."""
 
     def store(ctx: typer.Context, value: Any) -> Any:
+        state = state_of(ctx)
         if value not in (None, False, ""):
-            state_of(ctx).set(name, value)
-        return value
+            state.set(name, value)
+        return state.view if name == "view" else value
 
     return Annotated[kind, opt(names, help, section, callback=store)], False if kind is bool else None
 
@@ -56,19 +57,7 @@ GLOBAL: dict[str, tuple[Any, Any]] = {
     "debug": _global("debug", bool, "--debug", "Show a traceback after an error.", GENERAL),
 }
 """The options of every command, by parameter: the option and its default."""
-VIEW = _global("view", _TEXT, "--view NAME", "Use a saved filter.", FILTER)
-View = VIEW[0]
-FILTERS: dict[str, tuple[Any, Any]] = {
-    "tag": (Annotated[_TEXTS, opt("--tag -t TAG", "With this tag, or one below it.", FILTER)], None),
-    "type": (Annotated[_TEXTS, opt("--type TYPE", "Of this semantic type.", FILTER)], None),
-    "source": (Annotated[str, opt("--source TEXT", "From a source with TEXT in its address.", FILTER)], ""),
-    "after": (Annotated[str, opt("--after TIME", "Since: 2026-05-01, 30d, 'last week'.", FILTER)], ""),
-    "before": (Annotated[str, opt("--before TIME", "Earlier than this time.", FILTER)], ""),
-    "view": VIEW,
-}
-"""The options of a ``Filters``, by parameter."""
-_IDS = {"ids": (Annotated[_TEXTS, arg("[ID…]", "Ids of memories, or - for stdin.")], None)}
-
+View = _global("view", _TEXT, "--view NAME", "Use a saved filter.", FILTER)[0]
 Id = Annotated[str, arg("ID", "Id of the memory, or its beginning.")]
 Ids = Annotated[list[str], arg("ID…", "Ids of memories, or their beginnings; - reads stdin.")]
 AsOf = Annotated[str, opt("--as-of TIME", "As the vault was then: 2026-05-01, 30d.", FILTER)]
@@ -84,15 +73,15 @@ Yes = Annotated[bool, opt("--yes -y", "Do not ask.")]
 class Filters:
     """The filter options of one command, as they were typed. False if there are none."""
 
-    tags: Sequence[str] | None = None
-    types: Sequence[str] | None = None
-    source: str = ""
-    after: str = ""
-    before: str = ""
-    view: str = ""
+    tag: Annotated[_TEXTS, opt("--tag -t TAG", "With this tag, or one below it.", FILTER)] = None
+    type: Annotated[_TEXTS, opt("--type TYPE", "Of this semantic type.", FILTER)] = None
+    source: Annotated[str, opt("--source TEXT", "From a source with TEXT in its address.", FILTER)] = ""
+    after: Annotated[str, opt("--after TIME", "Since: 2026-05-01, 30d, 'last week'.", FILTER)] = ""
+    before: Annotated[str, opt("--before TIME", "Earlier than this time.", FILTER)] = ""
+    view: View = ""
 
     def __bool__(self) -> bool:
-        return bool(self.tags or self.types or self.source or self.after or self.before or self.view)
+        return any(astuple(self))
 
     def read(self, memos: Memos) -> Filter:
         """Return the filter of these options, over that of the view. Raises UsageError for a bad value."""
@@ -101,8 +90,8 @@ class Filters:
         filter = memos.view(self.view) if self.view else Filter()
         return replace(
             filter,
-            tags=(*filter.tags, *(self.tags or ())),
-            types=tuple(self.types or filter.types),
+            tags=(*filter.tags, *(self.tag or ())),
+            types=tuple(self.type or filter.types),
             source=self.source or filter.source,
             after=read_time(memos, self.after) if self.after else filter.after,
             before=read_time(memos, self.before) if self.before else filter.before,
@@ -113,7 +102,7 @@ class Filters:
 class Selection:
     """The memories that a command is for: ids, or else filters, as they were typed."""
 
-    ids: Sequence[str] = ()
+    ids: Annotated[_TEXTS, arg("[ID…]", "Ids of memories, or - for stdin.")] = None
     filters: Filters = Filters()
 
     def __bool__(self) -> bool:
@@ -128,51 +117,54 @@ class Selection:
         """Return the ids, or the filter if there are none. Raises UsageError for both."""
         if self.ids and self.filters:
             raise UsageError("ids and filters exclude each other", "give ids, or filters such as --tag")
-        return read_ids(self.ids), None if self.ids else self.filters.read(memos)
+        return read_ids(self.ids or ()), None if self.ids else self.filters.read(memos)
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return ``command`` with the global options, which may stand before or after its name.
 
-    A parameter of the type ``Filters`` becomes the filter options; one of the type ``Selection`` becomes an
-    argument with ids as well; one of the type ``State`` is the state of this command line. A parameter that
-    is named like a global option takes its place.
+    A parameter whose type is a data class becomes the options that the fields declare; those of ``Filters``
+    follow all others. A parameter of the type ``State`` is the state of this command line. A parameter that
+    is named like a global option takes its place. Click keeps the lines of the example in the help.
     """
     own = inspect.signature(command, eval_str=True).parameters
-    kinds = {parameter.annotation for parameter in own.values()}
-    more = dict(FILTERS) if {Filters, Selection} & kinds else {}
-    more |= {name: each for name, each in GLOBAL.items() if name not in own}
-    parameters = [_parameter("ctx", typer.Context)]
+    parameters, filters = [_parameter("ctx", typer.Context)], list[inspect.Parameter]()
+
+    def declare(name: str, kind: Any, default: Any, among: list[inspect.Parameter]) -> None:
+        if is_dataclass(kind) and kind is not State:
+            for each, annotation, value in _fields(kind):
+                declare(each, annotation, value, filters if kind is Filters else among)
+        elif kind not in (State, typer.Context):
+            among.append(_parameter(name, kind, default))
+
     for name, parameter in own.items():
-        if parameter.annotation is Selection:
-            parameters += _flat(_IDS)
-        elif parameter.annotation not in (Filters, State, typer.Context):
-            parameters.append(_parameter(name, parameter.annotation, parameter.default))
-    parameters += _flat(more)
+        declare(name, parameter.annotation, parameter.default, parameters)
+    parameters += filters
+    parameters += [_parameter(name, *option) for name, option in GLOBAL.items() if name not in own]
 
     @functools.wraps(command)
     def run(**options: Any) -> None:
-        state = state_of(options["ctx"])
-        given: dict[str, Any] = {}
-        for name, parameter in own.items():
-            if parameter.annotation in (Filters, Selection):
-                typed = {each: options[each] for each in ("source", "after", "before")}
-                filters = Filters(options["tag"], options["type"], **typed, view=state.view)
-                is_filters = parameter.annotation is Filters
-                given[name] = filters if is_filters else Selection(options["ids"] or (), filters)
-            else:
-                given[name] = state if parameter.annotation is State else options[name]
-        command(**given)
+        def read(name: str, kind: Any) -> Any:
+            if kind is State:
+                return state_of(options["ctx"])
+            if is_dataclass(kind):
+                return kind(**{each: read(each, annotation) for each, annotation, _ in _fields(kind)})
+            return options[name]
+
+        command(**{name: read(name, parameter.annotation) for name, parameter in own.items()})
 
     # Typer reads a command's options from its signature.
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__doc__ = (inspect.getdoc(command) or "").replace("\nExample:\n", "\n\b\nExample:\n")
     return run
+
+
+def _fields(kind: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the name, the type and the default of each field."""
+    types = get_type_hints(kind, include_extras=True)
+    yield from ((each.name, types[each.name], each.default) for each in fields(kind))
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def _flat(options: dict[str, tuple[Any, Any]]) -> list[inspect.Parameter]:
-    return [_parameter(name, option, default) for name, (option, default) in options.items()]

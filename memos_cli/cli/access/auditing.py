@@ -27,7 +27,6 @@ def show_audit(
 
     It contains no text of memories.
 
-    \b
     Example:
       memos audit --since 7d --by agent:coder
       memos audit --json >> audit.jsonl
@@ -69,7 +68,6 @@ def verify(
 
     Exit code 1 if there are such rows.
 
-    \b
     Example:
       memos audit verify
       memos audit verify --head "$(cat ~/memos.head)"
@@ -93,7 +91,6 @@ def reads(
 
     Only the vault's creator may set it.
 
-    \b
     Example:
       memos audit reads
       memos audit reads prompts

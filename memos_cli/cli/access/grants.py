@@ -32,7 +32,6 @@ def grant(
 
     Exit code 14 if you may not grant it.
 
-    \b
     Example:
       memos grant tag:work agent:coder
       memos grant 01KQ3M user:bo write --expires 30d
@@ -58,7 +57,6 @@ def revoke(
 
     Owners keep their memories.
 
-    \b
     Example:
       memos revoke tag:work agent:coder
     """
@@ -74,7 +72,6 @@ def explain(
 ) -> None:
     """Show what a principal may do with a memory, and why.
 
-    \b
     Example:
       memos access explain 01KQ3M --for agent:coder
       memos access explain 01KQ3M --as agent:coder

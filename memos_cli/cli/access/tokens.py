@@ -25,7 +25,6 @@ def create(
 
     The vault stores only its hash. Pass the token as MEMOS_TOKEN.
 
-    \b
     Example:
       MEMOS_TOKEN=$(memos access token create agent:coder --expires 30d) memos search printer
     """
@@ -38,7 +37,6 @@ def create(
 def list_tokens(state: State) -> None:
     """List the tokens by number, without their values.
 
-    \b
     Example:
       memos access token list
     """
@@ -58,7 +56,6 @@ def list_tokens(state: State) -> None:
 def revoke(state: State, n: Annotated[int, arg("N", "Number of the token in the list.")]) -> None:
     """Revoke a token.
 
-    \b
     Example:
       memos access token revoke 3
     """
@@ -76,7 +73,6 @@ def require(
     Then scripts cannot impersonate anyone. memos enforces it; anyone who can read the vault's files can
     bypass it.
 
-    \b
     Example:
       memos access token create user:ana --role owner > ~/.memos-token
       memos access token require

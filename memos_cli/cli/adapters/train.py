@@ -158,7 +158,6 @@ def gate(state: State, id: Id, model: Model = None) -> None:
 
     Exit code 1 if the adapter does not pass.
 
-    \b
     Example:
       memos gate 01K3ZQ
       memos gate 01K3ZQ --model smollm2-135m-q8_0 --json

@@ -37,7 +37,6 @@ def start(state: State, agent: Caller = "auto", view: View = None) -> None:
     reads the agent's JSON on stdin. It prints pinned memories, and the newest ones with the tag project/NAME,
     where NAME is the git repository. It always exits with 0. If it fails, it prints nothing.
 
-    \b
     Example:
       cat input.json | memos hook start --agent claude
     """
@@ -50,7 +49,6 @@ def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
     An agent runs it at each prompt. It prints nothing if no memory reaches the setting query.relevance, or if
     it is not ready within hook.deadline seconds. No language model is loaded. It always exits with 0.
 
-    \b
     Example:
       cat input.json | memos hook prompt --agent claude
     """
@@ -63,7 +61,6 @@ def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
     An agent runs it after each answer. It prints nothing and exits with 0. Set hook.transcripts to never
     if you do not want your sessions imported.
 
-    \b
     Example:
       cat input.json | memos hook stop --agent codex
     """
@@ -73,7 +70,6 @@ def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
 def end(state: State, agent: Caller = "auto", view: View = None) -> None:
     """Import a session that has ended, in the background.
 
-    \b
     Example:
       cat input.json | memos hook end --agent claude
     """
@@ -83,7 +79,6 @@ def end(state: State, agent: Caller = "auto", view: View = None) -> None:
 def compact(state: State, agent: Caller = "auto", view: View = None) -> None:
     """Import a session before the agent shortens it, in the background.
 
-    \b
     Example:
       cat input.json | memos hook compact --agent claude
     """
@@ -98,7 +93,6 @@ def install(
     Only the hooks of memos are changed; comments, all other hooks and settings stay. The command contains the
     absolute path of this program, and --vault, --as and --view if you give them. Tokens are not written.
 
-    \b
     Example:
       memos hook install claude --dry-run
       memos hook install codex --as agent:codex
@@ -119,7 +113,6 @@ def install(
 def remove(state: State, agent: AgentName, file: SettingsFile = "", dry_run: ShowOnly = False) -> None:
     """Remove memos from the hooks of an agent.
 
-    \b
     Example:
       memos hook remove claude
     """
@@ -142,7 +135,6 @@ def status(
     The state is installed, partly (some events are missing), other (another command, or one that does not
     exist), missing or unreadable.
 
-    \b
     Example:
       memos hook status
       memos hook status claude --json

@@ -35,7 +35,6 @@ def serve(state: State, ctx: typer.Context, quarantine: Quarantine = False, view
     delete them. With --as agent:NAME or a token, an agent sees what it saved and what it was granted;
     --view NAME shows it one saved filter.
 
-    \b
     Example:
       memos mcp install claude-code
       memos mcp --as agent:coder
@@ -86,7 +85,6 @@ def install(
     Only the entry "memos" is changed; comments and all other settings stay. The entry has the absolute path
     of this program, and --vault, --as and --view where you give them. A token is not written.
 
-    \b
     Example:
       memos mcp install claude-code --dry-run
       memos mcp install cursor --as agent:cursor
@@ -108,7 +106,6 @@ def install(
 def remove(state: State, client: ClientName, file: SettingsFile = "", dry_run: ShowOnly = False) -> None:
     """Remove memos from the MCP servers of a client.
 
-    \b
     Example:
       memos mcp remove claude-code
     """
@@ -129,7 +126,6 @@ def status(
 
     The state is installed, other (another command, or one that does not exist), missing or unreadable.
 
-    \b
     Example:
       memos mcp status
       memos mcp status codex --json

@@ -38,8 +38,8 @@ def answer_batch(
                 request = _request(line)
             own = replace(
                 usual,
-                tags=_listed(request, "tag", "tags") or usual.tags,
-                types=_listed(request, "type", "types") or usual.types,
+                tag=_listed(request, "tag", "tags") or usual.tag,
+                type=_listed(request, "type", "types") or usual.type,
                 **{
                     name: str(request.get(name, getattr(usual, name)))
                     for name in ("source", "after", "before", "view")

@@ -58,7 +58,6 @@ def chat(
 
     Exit codes: 3 if a line of a script fails, 15 if the model is missing.
 
-    \b
     Example:
       memos chat
       memos chat --view work --no-save

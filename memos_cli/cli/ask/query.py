@@ -54,7 +54,6 @@ def query(
 
     Exit codes: 3 if a line of a batch fails, 15 if the model is missing.
 
-    \b
     Example:
       memos query "Which port does the staging database use?"
       memos query "What did we decide last month?" --explain

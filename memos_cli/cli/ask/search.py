@@ -29,7 +29,6 @@ def search(
     With --batch, each line is plain text, or {"query": …, "k": …, "tag": …, "type": …, "source": …,
     "after": …, "before": …}, and each answer is {"query": …, "results": […]}. Exit code 3 if a line fails.
 
-    \b
     Example:
       memos search "when are backups made" -k 3
       memos search 气候政策 --after 30d --json

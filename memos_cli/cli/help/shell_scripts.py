@@ -97,7 +97,6 @@ def completion(
     It completes commands, options, ids, tags, views, models and settings. It reads the vault as you, and
     offers only what you may read.
 
-    \b
     Example:
       memos completion bash --install
       memos completion zsh > ~/.zfunc/_memos

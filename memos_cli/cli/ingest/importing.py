@@ -11,17 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.ingest.source_options import (
-    READING,
-    Embed,
-    Encoding,
-    NewTags,
-    Quarantine,
-    Secrets,
-    quarantine_policy,
-    read_options,
-    report_rest,
-)
+from memos_cli.cli.ingest.source_options import READING, SourceOptions, report_rest
 from memos_cli.cli.shared_options import DryRun, arg, opt
 from memos_cli.counts import counted, sized
 from memos_cli.errors import UsageError, require_known
@@ -50,11 +40,8 @@ def import_(
     discover: Annotated[
         bool, opt("--discover", "List the conversations on this machine; import nothing.")
     ] = False,
-    tag: NewTags = None,
-    secrets: Secrets = "",
-    encoding: Encoding = "",
-    quarantine: Quarantine = None,
-    embed: Embed = True,
+    *,
+    options: SourceOptions,
     trust: Annotated[bool, opt("--trust", "Trust its signer from now on.", _BUNDLE)] = False,
     identity: Annotated[str, opt("--identity FILE", "age key file that decrypts it.", _BUNDLE)] = "",
     with_grants: Annotated[
@@ -77,16 +64,12 @@ def import_(
 
     Exit codes: 3 if some of it cannot be imported, 14 if a signature or a right is missing.
 
-    \b
     Example:
       memos import ~/Downloads/chatgpt-export.zip --dry-run
       memos import --discover
       memos import ~/.claude/projects --quarantine
       memos export --tag team | memos import - --vault ~/team
     """
-    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-    from memos_cli.interface.options import IngestOptions
-
     if date_order:
         require_known("date order", date_order, ("dmy", "mdy", "ymd"))
     output = state.output
@@ -96,19 +79,13 @@ def import_(
     if path is None:
         raise UsageError("the path to import is missing", "memos import PATH, or memos import --discover")
     with state.open() as memos:
-        hints = read_options(memos, secrets, encoding)
-        wishes = IngestOptions(
-            hints=hints,
-            terms=NewMemoryFields(tags=tuple(tag or ())),
-            quarantine=quarantine_policy(memos, quarantine),
-            reread=reread,
-        )
+        wanted = options.read(memos, reread=reread)
         with (
             _file_of(path, memos) as file,
             output.progress("memories", "vectors") as (count_drafts, count_vectors),
         ):
             made = memos.import_export(
-                file, options=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
+                file, options=wanted, kind=kind, embed=options.embed, dry_run=dry_run, trust=trust, identity=identity,
                 with_grants=with_grants, date_order=date_order, on_drafts=count_drafts,
                 on_vectors=count_vectors, on_source=output.note if output.verbose else lambda uri: None,
             )  # fmt: skip

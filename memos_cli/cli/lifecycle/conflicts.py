@@ -28,7 +28,6 @@ def conflicts(
     `memos maintain` and `memos ingest` guess which pairs contradict each other. Until you resolve a pair,
     answers show both. Resolving archives one of them.
 
-    \b
     Example:
       memos conflicts
       memos conflicts 01K3ZQ --resolve keep-newest

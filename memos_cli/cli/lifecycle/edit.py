@@ -35,7 +35,6 @@ def edit(
 
     --expires and --sensitivity change many memories at once, one of the two at a time.
 
-    \b
     Example:
       memos edit 01K3ZQ
       memos edit 01K3ZQ --text "The staging database listens on port 5434."
@@ -76,7 +75,6 @@ def expire(
 ) -> None:
     """Set when memories expire. The new spelling is `memos edit --expires`.
 
-    \b
     Example:
       memos expire 01K3ZQ --at 30d
     """
@@ -90,7 +88,6 @@ def mark(
 ) -> None:
     """Set how sensitive memories are. The new spelling is `memos edit --sensitivity`.
 
-    \b
     Example:
       memos mark secret 01K3ZQ
     """
@@ -156,7 +153,6 @@ def tag(
 
     Tags may be paths: --tag work also finds work/climate.
 
-    \b
     Example:
       memos tag 01K3ZQ 01K3ZR --add work/climate --remove inbox
     """

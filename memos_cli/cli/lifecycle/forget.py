@@ -26,7 +26,6 @@ def forget(state: State, selection: Selection, dry_run: DryRun = False, yes: Yes
     promote the other memories again. The source file stays as it is; only `memos ingest --reread` brings
     its memories back. This cannot be undone.
 
-    \b
     Example:
       memos forget 01K3ZQ --dry-run
       memos forget --tag old-job --yes

@@ -32,7 +32,6 @@ def list_(
 ) -> None:
     """List memories, saved states and adapters, newest first.
 
-    \b
     Example:
       memos list --tag work --after 30d
       memos list --state archived --json | jq -r .id
@@ -42,13 +41,13 @@ def list_(
     from memos_cli.cli.results.derived import Derived
     from memos_cli.cube import PAYLOADS, STATES
 
-    if payload not in ("", "plaintext") and (filters.tags or filters.types or filters.source):
+    if payload not in ("", "plaintext") and (filters.tag or filters.type or filters.source):
         raise UsageError("--tag, --type and --source are for memories", f"memos list --payload {payload}")
     with state.open() as memos:
         filter = filters.read(memos)
         if states:
             filter = replace(filter, states=STATES if "all" in states else tuple(states))
-        every = PAYLOADS if not filters.types else ("plaintext",)  # states and adapters have no semantic type
+        every = PAYLOADS if not filters.type else ("plaintext",)  # states and adapters have no semantic type
         filter = replace(filter, payloads=(payload,) if payload else every)
         derived = Derived(memos.activations(), memos.adapters())
         found: Iterable[Cube]
@@ -76,7 +75,6 @@ def show(
 
     The id of a saved state or an adapter shows what it was made from, and how an adapter passed its tests.
 
-    \b
     Example:
       memos show 01K3ZQ
       memos show 01K3ZQ --graph --depth 3
@@ -168,7 +166,6 @@ def _place(place: dict[str, Any]) -> dict[str, Any]:
 def history(state: State, id: Id) -> None:
     """Show all versions of a memory, and what happened to it.
 
-    \b
     Example:
       memos history 01K3ZQ
     """

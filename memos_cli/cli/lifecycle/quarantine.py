@@ -21,7 +21,6 @@ def quarantine(
     Searches and queries do not find a memory from `memos ingest --quarantine` until you approve it here. The
     list shows which parts of a memory look like instructions to the model.
 
-    \b
     Example:
       memos quarantine
       memos quarantine 01K3ZQ --approve

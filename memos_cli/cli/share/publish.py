@@ -55,7 +55,6 @@ def publish(
     memories that they no longer select are withdrawn. Secrets are always masked. Memories that are more
     sensitive than --up-to are not published.
 
-    \b
     Example:
       memos feed publish climate --tag climate --to ~/public --licence CC-BY-4.0
       memos feed publish climate --yes

@@ -35,7 +35,6 @@ def subscribe(
 
     Exit code 14 if you do not trust its signer.
 
-    \b
     Example:
       memos feed subscribe https://example.org/memories/climate --trust
       memos feed subscribe ~/shared/climate --as climate-team --quarantine
@@ -57,7 +56,6 @@ def list_feeds(state: State) -> None:
 
     `memos feed publish` lists those that you publish.
 
-    \b
     Example:
       memos feed list
     """
@@ -91,7 +89,6 @@ def update(
 
     Exit code 3 if some feeds fail.
 
-    \b
     Example:
       memos feed update
       memos feed update climate --json
@@ -135,7 +132,6 @@ def unsubscribe(
 ) -> None:
     """Unsubscribe from a feed, and forget its memories.
 
-    \b
     Example:
       memos feed unsubscribe climate
       memos feed unsubscribe climate --keep

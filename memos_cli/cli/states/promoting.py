@@ -51,7 +51,6 @@ def promote(
 
     Exit codes: 1 if the adapter does not pass (its report is stored), 15 without a model.
 
-    \b
     Example:
       memos promote --source handbook.md --to activation --dry-run
       memos promote 01K3ZQ 01K3ZR --to activation
@@ -111,7 +110,6 @@ def demote(state: State, ids: Ids, model: Model = None, dry_run: DryRun = False)
     from it. An adapter is kept, and promoting its memories again attaches it without training. An adapter
     whose memories are gone first answers its questions, and its answers become memories.
 
-    \b
     Example:
       memos demote 01K3ZQ
       memos list --payload activation --json | jq -r .id | memos demote -

@@ -43,7 +43,6 @@ def backup(
 
     Exit code 1 if --check finds a problem.
 
-    \b
     Example:
       memos backup /mnt/disk/memos
       memos backup /mnt/disk/memos --keep-daily 7 --keep-weekly 4 --quiet
@@ -101,7 +100,6 @@ def restore_vault(
     Everything is verified before it is used, and then checked as `memos check` does. An encrypted vault needs
     its key. What you forgot or revoked after the snapshot is there again.
 
-    \b
     Example:
       memos restore-vault /mnt/disk/memos --list
       memos restore-vault /mnt/disk/memos

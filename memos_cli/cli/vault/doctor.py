@@ -28,7 +28,6 @@ def doctor(state: State) -> None:
 
     Exit code 1 if a check fails.
 
-    \b
     Example:
       memos doctor
       memos doctor --json

@@ -38,7 +38,6 @@ def init(
     Run it again with --model or --embedder to change the models; the memories stay as they are. Without its
     key, nobody can read an encrypted vault, not even you: keep a copy of the key.
 
-    \b
     Example:
       memos init
       memos init --encrypt --key-file ~/.config/memos/vault.key

@@ -37,7 +37,6 @@ def maintain(
 
     Exit code 3 if a step fails.
 
-    \b
     Example:
       memos maintain --dry-run
       memos maintain --max-minutes 30 --quiet
@@ -124,7 +123,6 @@ def cron(
 
     --systemd prints systemd units instead; --watch prints one that keeps `memos watch` running.
 
-    \b
     Example:
       memos cron
       memos cron --at 04:15 --install

@@ -26,7 +26,6 @@ def stats(
 
     Heat counts the uses of a memory. A use counts half after `heat.half_life` days.
 
-    \b
     Example:
       memos stats
       memos stats --plot heat.svg
@@ -71,7 +70,6 @@ def config(
     A flag overrides the environment (MEMOS_… in capitals, with _ for dots), which overrides config.toml,
     which overrides the default.
 
-    \b
     Example:
       memos config
       memos config query.memory
@@ -108,7 +106,6 @@ def models(
     It finds those of memos, Hugging Face, llama.cpp, Ollama and LM Studio. Embedders compute the vectors that
     a search compares; the embedded one is converted at its first use.
 
-    \b
     Example:
       memos models
       memos models ~/models --json
@@ -141,7 +138,6 @@ def plugins(state: State) -> None:
     Plug-ins are packages with entry points in memos.importers or memos.exporters; `memos help plugins` shows
     how to write one. A plug-in that cannot be loaded is skipped, and listed with the reason.
 
-    \b
     Example:
       memos plugins
       memos plugins --json
@@ -180,7 +176,6 @@ def check(
 
     Exit code 1 if something is damaged and not repaired.
 
-    \b
     Example:
       memos check
       memos check --repair
