@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from memos_cli.cli.context import State, state_of
-from memos_cli.cli.help_layout import FILTER, GENERAL, OUTPUT
+from memos_cli.cli.help_layout import ANSWER, FILTER, GENERAL, OUTPUT
 from memos_cli.cli.inputs import read_ids, read_time
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
     from memos_cli.interface.memory import Memos
+    from memos_cli.interface.options import AnswerOptions
 
 
 def opt(names: str, help: str, section: str | None = None, *, min: float | None = None, **more: Any) -> Any:
@@ -67,6 +68,40 @@ Model = Annotated[
 ]
 DryRun = Annotated[bool, opt("--dry-run", "Show what would be done; do nothing.")]
 Yes = Annotated[bool, opt("--yes -y", "Do not ask.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How `memos query` answers."""
+
+    quote: Annotated[bool, opt("--quote", "Answer with sentences of your memories.", ANSWER)] = False
+    generate: Annotated[bool, opt("--generate", "Let the model write the answer.", ANSWER)] = False
+    text: Annotated[bool, opt("--text", "Read memories as text, even if a saved state exists.", ANSWER)] = (
+        False
+    )
+    max_tokens: Annotated[
+        int, opt("--max-tokens", "Length of the answer. Default: query.max_tokens.", ANSWER, min=0)
+    ] = 0
+    temperature: Annotated[
+        float | None,
+        opt("--temperature", "Randomness; 0 is none. Default: query.temperature.", ANSWER, min=0),
+    ] = None
+    seed: Annotated[int, opt("--seed", "Seed of the randomness.", ANSWER)] = 0
+    system: Annotated[str, opt("--system", "Instructions instead of the default ones.", ANSWER)] = ""
+
+    def require_one(self) -> None:
+        """Raise UsageError for --quote with --generate."""
+        if self.quote and self.generate:
+            raise UsageError("--quote and --generate do not go together", "choose one")
+
+    def read(self, view: str, now: int | None = None) -> AnswerOptions:
+        """Return the options of an answer from the memories of ``view``."""
+        from memos_cli.interface.options import AnswerOptions
+
+        way = "quote" if self.quote else "model" if self.generate else ""
+        return AnswerOptions(
+            self.max_tokens, self.temperature, self.seed, self.system, view, self.text, now, way
+        )
 
 
 @dataclass(frozen=True, slots=True)

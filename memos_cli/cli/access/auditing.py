@@ -43,13 +43,8 @@ def show_audit(
             newest = str(memos.audit_head())
             state.output.result({"head": newest}, newest)
             return
-        found = memos.audit(
-            cube=cube,
-            by=by,
-            action=action,
-            since=read_time(memos, since) if since else None,
-            until=read_time(memos, until) if until else None,
-        )
+        times = {"since": read_time(memos, since), "until": read_time(memos, until)}
+        found = memos.audit(cube=cube, by=by, action=action, **times)
         state.output.listing(
             found,
             lambda row: {**asdict(row), "time": format_time(row.time)},

@@ -41,7 +41,7 @@ def grant(
         if not target:
             _list(state, memos.access.rules())
             return
-        ends = read_time(memos, expires, end=True) if expires else None
+        ends = read_time(memos, expires, end=True)
         rule = memos.access.grant(target, who, right, of=of, expires=ends)
     state.output.result(_record(rule), f"{rule.principal} may {rule.right} {_what(rule)}")
 

@@ -29,7 +29,7 @@ def create(
       MEMOS_TOKEN=$(memos access token create agent:coder --expires 30d) memos search printer
     """
     with state.open() as memos:
-        ends = read_time(memos, expires, end=True) if expires else None
+        ends = read_time(memos, expires, end=True)
         token, value = memos.access.create_token(who, role, ends)
     state.output.result({**_record(token), "token": value}, value)
 

@@ -26,8 +26,8 @@ def answer_batch(
     memos: Memos,
     file: str,
     usual: Filters,
-    k: int,
     answer: Callable[[str, Filter, int], dict[str, Any]],
+    k: int = 0,
 ) -> None:
     """Answer each line of ``file`` with one JSON line; a bad line gets an error, and the exit code is 3."""
     failed = 0

@@ -111,8 +111,7 @@ def completion(
         return
     file = _save(chosen)
     state.output.result({"shell": name, "file": str(file)}, str(file))
-    if not state.output.json:
-        state.output.note(chosen.next_step.format(file=file, folder=file.parent))
+    state.output.hint(chosen.next_step.format(file=file, folder=file.parent))
 
 
 def _save(shell: _Shell) -> Path:

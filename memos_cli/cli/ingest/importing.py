@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.ingest.source_options import READING, SourceOptions, report_rest
+from memos_cli.cli.output import counts
 from memos_cli.cli.shared_options import DryRun, arg, opt
 from memos_cli.counts import counted, sized
 from memos_cli.errors import UsageError, require_known
@@ -85,9 +86,9 @@ def import_(
             output.progress("memories", "vectors") as (count_drafts, count_vectors),
         ):
             made = memos.import_export(
-                file, options=wanted, kind=kind, embed=options.embed, dry_run=dry_run, trust=trust, identity=identity,
-                with_grants=with_grants, date_order=date_order, on_drafts=count_drafts,
-                on_vectors=count_vectors, on_source=output.note if output.verbose else lambda uri: None,
+                file, options=wanted, kind=kind, embed=options.embed, dry_run=dry_run, trust=trust,
+                identity=identity, with_grants=with_grants, date_order=date_order, on_drafts=count_drafts,
+                on_vectors=count_vectors, on_source=output.detail,
             )  # fmt: skip
     sources = [dict(zip(("uri", "title", "memories"), each, strict=True)) for each in made.sources]
     known = {"kind": made.kind, "sources": sources, "links": made.links, "pinned": made.pinned}
@@ -129,8 +130,7 @@ def _lines(made: Imported, dry_run: bool) -> Iterator[str]:
     count = sum(memories for _, _, memories in made.sources)
     yield f"{made.kind}: {counted(count, 'memory')} of {counted(len(made.sources), 'source')}"
     if not dry_run:
-        parts = ("added", "versions", "unchanged", "embedded")
-        yield "  ".join(f"{part} {getattr(made.done, part)}" for part in parts)
+        yield counts(made.done, "added versions unchanged embedded")
         return
     for uri, title, memories in made.sources[:SHOWN]:
         yield f"  {memories:6} {title or uri}"

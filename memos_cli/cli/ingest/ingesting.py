@@ -19,7 +19,8 @@ from memos_cli.cli.ingest.source_options import (
     read_options,
     report_rest,
 )
-from memos_cli.cli.inputs import read_end, read_stdin, read_time
+from memos_cli.cli.inputs import read_stdin, read_time
+from memos_cli.cli.output import counts
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.errors import UsageError
 
@@ -45,9 +46,9 @@ class _Options:
     task: Annotated[str, opt("--task TASK", "`memos access task done TASK` archives them.", STORING)] = ""
     quarantine: Quarantine = None
     embed: Embed = True
-    format: Annotated[
-        str, opt("--format KIND", "text, markdown, code, html, json, jsonl, csv.", READING)
-    ] = ""
+    format: Annotated[str, opt("--format KIND", "text, markdown, code, html, json, jsonl, csv.", READING)] = (
+        ""
+    )
     source: Annotated[str, opt("--source NAME", "Name of the source, for - or one file.", READING)] = ""
     secrets: Secrets = ""
     encoding: Encoding = ""
@@ -57,16 +58,17 @@ class _Options:
         """Return these options and ``more`` of them. Raises UsageError for a bad value."""
         from memos_cli.infrastructure.memories.transaction import NewMemoryFields
         from memos_cli.interface.options import IngestOptions
+        from memos_cli.interface.time.typed_times import read_end
 
         hints = read_options(
             memos, self.secrets, self.encoding, kind=self.format, type=self.type, lines=self.lines
         )
-        ends, uses = read_end(memos, self.expires) if self.expires else (None, None)
+        ends, uses = read_end(self.expires, memos.now()) if self.expires else (None, None)
         return IngestOptions(
             hints=hints,
             terms=NewMemoryFields(tuple(self.tag or ()), ends, uses, self.priority, self.sensitivity),
             quarantine=quarantine_policy(memos, self.quarantine),
-            time=read_time(memos, self.time) if self.time else None,
+            time=read_time(memos, self.time),
             audience=self.audience,
             task=self.task,
             **more,
@@ -101,7 +103,7 @@ def ingest(
         result = memos.ingest(
             files, options=wanted, text=read_stdin() if "-" in sources else None, name=options.source,
             embed=options.embed, on_drafts=count_drafts, on_vectors=count_vectors,
-            on_source=output.note if output.verbose else lambda uri: None,
+            on_source=output.detail,
         )  # fmt: skip
     if wanted.terms.expires is not None and wanted.terms.expires <= memos.now():
         output.note("note: --expires is past, so searches do not find them; memos list --state expired")
@@ -109,8 +111,7 @@ def ingest(
 
 
 def _report(state: State, result: Ingested, sources: list[str]) -> None:
-    parts = ("added", "versions", "unchanged", "archived", "embedded")
-    state.output.result(result, "  ".join(f"{part} {getattr(result, part)}" for part in parts))
+    state.output.result(result, counts(result, "added versions unchanged archived embedded"))
     done = result.added or result.versions or result.unchanged or result.unpruned
     if not (done or result.failed or result.notes):
         state.output.note(f"note: there is nothing to read in {', '.join(sources)}")

@@ -88,8 +88,8 @@ def report_rest(state: State, done: Ingested, *, partly: bool) -> None:
     for failure in done.failed:
         hint = f" ({failure.hint})" if failure.hint else ""
         output.failure(f"failed: {failure.source}: {failure.reason}{hint}")
-    if done.without_vector and not output.json:
+    if done.without_vector:
         waiting = counted(done.without_vector, "memory has", "memories have")
-        output.note(f"note: {waiting} no vector yet; run `memos embed`")
+        output.hint(f"note: {waiting} no vector yet; run `memos embed`")
     if done.failed:
         raise typer.Exit(3 if partly else 1)

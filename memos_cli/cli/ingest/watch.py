@@ -12,6 +12,7 @@ import typer
 
 from memos_cli.cli.context import State
 from memos_cli.cli.ingest.source_options import READING, SourceOptions
+from memos_cli.cli.output import counts
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.errors import UsageError
 from memos_cli.moments import format_time
@@ -108,8 +109,7 @@ def _report(state: State, found: Round, now: int, *, always: bool) -> None:
         row = {"time": format_time(now), "path": str(found.path), "what": found.what}
         output.record({**row, "error": found.error, **asdict(done)})
     elif not output.json and (always or output.verbose or (found.is_new and not found.error)):
-        counts = "  ".join(f"{name} {getattr(done, name)}" for name in ("added", "versions", "archived"))
-        output.result(None, f"{found.path}: {counts}", quiet=True)
+        output.result(None, f"{found.path}: {counts(done, 'added versions archived')}", quiet=True)
     if found.error:
         output.failure(f"failed: {found.path}: {found.error}")
     for failure in done.failed:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.inputs import decode_input, read_end, read_ids, read_text
+from memos_cli.cli.inputs import decode_input, read_ids, read_text
 from memos_cli.cli.output import Output
 from memos_cli.cli.shared_options import Ids, arg, opt
 from memos_cli.errors import Conflict, UsageError
@@ -97,8 +97,10 @@ def mark(
 
 
 def _expire(state: State, ids: list[str], when: str) -> None:
+    from memos_cli.interface.time.typed_times import read_end
+
     with state.open() as memos:
-        end, uses = read_end(memos, when)
+        end, uses = read_end(when, memos.now())
         done = memos.expire(read_ids(ids), end, uses=uses)
     report_changed(state.output, done)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from memos_cli.cli.context import State, nothing_found
@@ -14,7 +15,6 @@ from memos_cli.cli.shared_options import AsOf, Filters, Id, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from memos_cli.cube import Cube
     from memos_cli.interface.lifecycle.linking import LinkStep
     from memos_cli.interface.results import MemoryDetails
 
@@ -50,12 +50,9 @@ def list_(
         every = PAYLOADS if not filters.type else ("plaintext",)  # states and adapters have no semantic type
         filter = replace(filter, payloads=(payload,) if payload else every)
         derived = Derived(memos.activations(), memos.adapters())
-        found: Iterable[Cube]
-        if as_of:
-            at = read_time(memos, as_of)
-            found = memos.cubes_at(at, filter=filter, limit=limit or -1, newest=not oldest)
-        else:
-            found = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
+        at = read_time(memos, as_of)
+        read = memos.cubes if at is None else partial(memos.cubes_at, at)
+        found = read(filter=filter, limit=limit or -1, newest=not oldest)
         state.output.listing(
             found,
             derived.record,
@@ -106,8 +103,7 @@ def show(
         states, adapters = ([each.id for each in made] for made in (shown.states, shown.adapters))
         output.record({**row, "places": places, "states": states, "adapters": adapters, **own})
         return
-    for line in _lines(shown, row, next(iter(own.values()), {})):
-        output.text(line)
+    output.lines(_lines(shown, row, next(iter(own.values()), {})))
 
 
 def _lines(shown: MemoryDetails, row: dict[str, Any], facts: dict[str, Any]) -> Iterator[str]:

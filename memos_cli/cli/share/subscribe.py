@@ -8,7 +8,7 @@ import typer
 
 from memos_cli.cli.context import State
 from memos_cli.cli.help_layout import GENERAL
-from memos_cli.cli.output import Output
+from memos_cli.cli.output import Output, counts
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.counts import counted
 
@@ -117,9 +117,8 @@ def update(
 
 
 def _report(output: Output, done: Updated) -> None:
-    parts = ("added", "versions", "withdrawn")
-    counts = "  ".join(f"{part} {getattr(done, part)}" for part in parts)
-    changes = "unchanged" if done.current else f"{counts}  received {done.received:,} bytes"
+    numbers = counts(done, "added versions withdrawn")
+    changes = "unchanged" if done.current else f"{numbers}  received {done.received:,} bytes"
     output.result(done, f"{done.name}  serial {done.serial}  {changes}", quiet=True)
     output.note_quarantine(done.quarantined, f" of {done.name}")
     output.notes(done.notes, done.name)

@@ -36,8 +36,7 @@ def doctor(state: State) -> None:
     lines = list(_examine(state.flags))
     shown = [each for each in lines if not (output.quiet and each.state == "ok")]
     if output.on_terminal and not output.json:
-        for text in _lay_out(shown, shutil.get_terminal_size().columns):
-            output.text(text)
+        output.lines(_lay_out(shown, shutil.get_terminal_size().columns))
     else:
         output.listing(
             shown,

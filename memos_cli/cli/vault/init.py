@@ -53,5 +53,5 @@ def init(
         made = memos.init(reader=reader, embedder=embedder, encrypt=keeper if encrypt else None)
     lines = {"vault": made.vault, "model": made.reader or "none", "embedder": made.embedder or "none"}
     state.output.result(made, *aligned(lines))
-    if not state.output.json:
-        state.output.notes(made.notes)
+    for note in made.notes:
+        state.output.hint(f"note: {note}")

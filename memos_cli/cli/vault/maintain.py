@@ -58,7 +58,7 @@ def maintain(
         try:
             report = memos.maintain(
                 steps=wanted, distil=distil, dry_run=dry_run, minutes=minutes,
-                on_step=output.note if output.verbose else lambda step: None,
+                on_step=output.detail,
             )  # fmt: skip
         except Locked:
             if output.quiet:  # cron starts the next run while this one still works: nothing to report
@@ -68,8 +68,8 @@ def maintain(
         headers = ("step", "what", "id", "why")
         output.table(headers, [(each.step, each.what, each.id, each.reason) for each in report.deeds])
     output.result(report, *_lines(report, with_counts=not (dry_run or output.verbose)), quiet=True)
-    if report.left and not output.json:
-        output.note(f"note: out of time; left for the next run: {', '.join(report.left)}")
+    if report.left:
+        output.hint(f"note: out of time; left for the next run: {', '.join(report.left)}")
     for step, reason in report.failed.items():
         output.failure(f"failed: {step}: {reason}")
     if report.failed:

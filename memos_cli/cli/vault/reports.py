@@ -93,8 +93,8 @@ def config(
             each.about,
         ),
     )
-    if not (key or state.output.json):
-        state.output.note(f"the file is {config_file() or 'not used: there is no home folder'}")
+    if not key:
+        state.output.hint(f"the file is {config_file() or 'not used: there is no home folder'}")
 
 
 def models(
@@ -126,8 +126,8 @@ def models(
             "yes" if m.ready else "at first use", m.source, m.path,
         ),
     )  # fmt: skip
-    if not (state.output.json or any(model.kind == "embedder" for model in found)):
-        state.output.note(
+    if not any(model.kind == "embedder" for model in found):
+        state.output.hint(
             "note: no embedder is installed, so search uses words only: pip install 'memos-cli[embedded]'"
         )
 
