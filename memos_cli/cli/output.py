@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
+from memos_cli.moments import format_time
+from memos_cli.zones import show_time
 
 T = TypeVar("T")
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -231,6 +233,16 @@ def excerpt(text: str, width: int = 100) -> str:
     """Return the beginning of a text on one line."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def local_time(time: int | None) -> str:
+    """Return a time for a person, in the local zone; "" for none."""
+    return show_time(time) if time else ""
+
+
+def time_of(time: int | None) -> str | None:
+    """Return a time for a program, in UTC; None for none."""
+    return None if time is None else format_time(time)
 
 
 def counts(value: object, names: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -36,8 +36,8 @@ def arg(name: str, help: str) -> Any:
     return typer.Argument(metavar=name, help=help)
 
 
-def _global(name: str, kind: Any, names: str, help: str, section: str) -> tuple[Any, Any]:
-    """Return a global option and its default. It may stand before or after the command."""
+def _global(name: str, names: str, help: str, section: str) -> Any:
+    """Return a global option, which is kept in the state. It may stand before or after the command."""
 
     def store(ctx: typer.Context, value: Any) -> Any:
         state = state_of(ctx)
@@ -45,20 +45,27 @@ def _global(name: str, kind: Any, names: str, help: str, section: str) -> tuple[
             state.set(name, value)
         return state.view if name == "view" else value
 
-    return Annotated[kind, opt(names, help, section, callback=store)], False if kind is bool else None
+    return opt(names, help, section, callback=store)
 
 
-_TEXTS, _TEXT = list[str] | None, str | None
-GLOBAL: dict[str, tuple[Any, Any]] = {
-    "json": _global("json", bool, "--json", "Print JSON, one object per line.", OUTPUT),
-    "quiet": _global("quiet", bool, "--quiet -q", "Print no notes and no progress.", OUTPUT),
-    "verbose": _global("verbose", bool, "--verbose -v", "Print more details.", OUTPUT),
-    "vault": _global("vault", _TEXT, "--vault DIR", "Folder of the vault. Default: MEMOS_VAULT.", GENERAL),
-    "principal": _global("principal", _TEXT, "--as PRINCIPAL", "Act as user:NAME or agent:NAME.", GENERAL),
-    "debug": _global("debug", bool, "--debug", "Show a traceback after an error.", GENERAL),
-}
-"""The options of every command, by parameter: the option and its default."""
-View = _global("view", _TEXT, "--view NAME", "Use a saved filter.", FILTER)[0]
+@dataclass(frozen=True, slots=True)
+class _Global:
+    """The options of every command."""
+
+    json: Annotated[bool, _global("json", "--json", "Print JSON, one object per line.", OUTPUT)] = False
+    quiet: Annotated[bool, _global("quiet", "--quiet -q", "Print no notes and no progress.", OUTPUT)] = False
+    verbose: Annotated[bool, _global("verbose", "--verbose -v", "Print more details.", OUTPUT)] = False
+    vault: Annotated[
+        str | None, _global("vault", "--vault DIR", "Folder of the vault. Default: MEMOS_VAULT.", GENERAL)
+    ] = None
+    principal: Annotated[
+        str | None, _global("principal", "--as PRINCIPAL", "Act as user:NAME or agent:NAME.", GENERAL)
+    ] = None
+    debug: Annotated[bool, _global("debug", "--debug", "Show a traceback after an error.", GENERAL)] = False
+
+
+_Texts = list[str] | None
+View = Annotated[str | None, _global("view", "--view NAME", "Use a saved filter.", FILTER)]
 Id = Annotated[str, arg("ID", "Id of the memory, or its beginning.")]
 Ids = Annotated[list[str], arg("ID…", "Ids of memories, or their beginnings; - reads stdin.")]
 AsOf = Annotated[str, opt("--as-of TIME", "As the vault was then: 2026-05-01, 30d.", FILTER)]
@@ -108,8 +115,8 @@ class Answering:
 class Filters:
     """The filter options of one command, as they were typed. False if there are none."""
 
-    tag: Annotated[_TEXTS, opt("--tag -t TAG", "With this tag, or one below it.", FILTER)] = None
-    type: Annotated[_TEXTS, opt("--type TYPE", "Of this semantic type.", FILTER)] = None
+    tag: Annotated[_Texts, opt("--tag -t TAG", "With this tag, or one below it.", FILTER)] = None
+    type: Annotated[_Texts, opt("--type TYPE", "Of this semantic type.", FILTER)] = None
     source: Annotated[str, opt("--source TEXT", "From a source with TEXT in its address.", FILTER)] = ""
     after: Annotated[str, opt("--after TIME", "Since: 2026-05-01, 30d, 'last week'.", FILTER)] = ""
     before: Annotated[str, opt("--before TIME", "Earlier than this time.", FILTER)] = ""
@@ -137,7 +144,7 @@ class Filters:
 class Selection:
     """The memories that a command is for: ids, or else filters, as they were typed."""
 
-    ids: Annotated[_TEXTS, arg("[ID…]", "Ids of memories, or - for stdin.")] = None
+    ids: Annotated[_Texts, arg("[ID…]", "Ids of memories, or - for stdin.")] = None
     filters: Filters = Filters()
 
     def __bool__(self) -> bool:
@@ -166,7 +173,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     parameters, filters = [_parameter("ctx", typer.Context)], list[inspect.Parameter]()
 
     def declare(name: str, kind: Any, default: Any, among: list[inspect.Parameter]) -> None:
-        if is_dataclass(kind) and kind is not State:
+        if isinstance(kind, type) and is_dataclass(kind) and kind is not State:
             for each, annotation, value in _fields(kind):
                 declare(each, annotation, value, filters if kind is Filters else among)
         elif kind not in (State, typer.Context):
@@ -175,14 +182,14 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     for name, parameter in own.items():
         declare(name, parameter.annotation, parameter.default, parameters)
     parameters += filters
-    parameters += [_parameter(name, *option) for name, option in GLOBAL.items() if name not in own]
+    parameters += [_parameter(*each) for each in _fields(_Global) if each[0] not in own]
 
     @functools.wraps(command)
     def run(**options: Any) -> None:
         def read(name: str, kind: Any) -> Any:
             if kind is State:
                 return state_of(options["ctx"])
-            if is_dataclass(kind):
+            if isinstance(kind, type) and is_dataclass(kind):
                 return kind(**{each: read(each, annotation) for each, annotation, _ in _fields(kind)})
             return options[name]
 
@@ -195,10 +202,11 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _fields(kind: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the name, the type and the default of each field."""
+@functools.cache
+def _fields(kind: Any) -> list[tuple[str, Any, Any]]:
+    """Return the name, the type and the default of each field."""
     types = get_type_hints(kind, include_extras=True)
-    yield from ((each.name, types[each.name], each.default) for each in fields(kind))
+    return [(each.name, types[each.name], each.default) for each in fields(kind)]
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

@@ -10,6 +10,7 @@ import typer
 from memos_cli.cli.context import State
 from memos_cli.cli.help_layout import FILTER
 from memos_cli.cli.inputs import read_time
+from memos_cli.cli.output import local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 
 
@@ -35,9 +36,6 @@ def show_audit(
     """
     if ctx.invoked_subcommand:
         return
-    from memos_cli.moments import format_time
-    from memos_cli.zones import show_time
-
     with state.open() as memos:
         if head:
             newest = str(memos.audit_head())
@@ -47,9 +45,9 @@ def show_audit(
         found = memos.audit(cube=cube, by=by, action=action, **times)
         state.output.listing(
             found,
-            lambda row: {**asdict(row), "time": format_time(row.time)},
+            lambda row: {**asdict(row), "time": time_of(row.time)},
             "n, time, by, action, memory, version, detail",
-            lambda r: (r.n, show_time(r.time), r.principal, r.action, r.cube, r.version, r.detail),
+            lambda r: (r.n, local_time(r.time), r.principal, r.action, r.cube, r.version, r.detail),
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_time
+from memos_cli.cli.output import local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ def explain(
 
 
 def _list(state: State, rules: list[Rule]) -> None:
-    from memos_cli.cli.results.memories import local_time
-
     state.output.listing(
         rules,
         _record,
@@ -105,7 +104,4 @@ def _what(rule: Rule) -> str:
 
 
 def _record(rule: Rule) -> dict[str, object]:
-    from memos_cli.moments import format_time
-
-    row = asdict(rule)
-    return {**row, **{name: row[name] and format_time(row[name]) for name in ("created", "expires")}}
+    return {**asdict(rule), "created": time_of(rule.created), "expires": time_of(rule.expires)}

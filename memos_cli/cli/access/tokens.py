@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_time
+from memos_cli.cli.output import local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ def list_tokens(state: State) -> None:
     Example:
       memos access token list
     """
-    from memos_cli.cli.results.memories import local_time
-
     with state.open() as memos:
         found = memos.access.tokens()
     state.output.listing(
@@ -85,11 +84,4 @@ def require(
 
 
 def _record(token: Token) -> dict[str, object]:
-    from memos_cli.moments import format_time
-
-    row = asdict(token)
-    return {
-        **row,
-        "created": format_time(token.created),
-        "expires": format_time(token.expires) if token.expires else "",
-    }
+    return {**asdict(token), "created": time_of(token.created), "expires": time_of(token.expires) or ""}

@@ -16,6 +16,7 @@ from memos_cli.counts import counted
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from memos_cli.interface.hooks.agents import Agent
     from memos_cli.interface.hooks.calls import Call
     from memos_cli.interface.hooks.installing import Status
     from memos_cli.interface.memory import Memos
@@ -101,7 +102,7 @@ def install(
     from memos_cli.interface.hooks.agents import agent_named
 
     chosen, options = agent_named(agent), options_given(state)
-    place = Path(file) if file else installing.settings_file(chosen)
+    place = _place(chosen, file)
     change = installing.install(chosen, options, place, dry_run=dry_run)
     print_change(state, "agent", chosen.name, change, "installed", dry_run=dry_run)
     if not state.output.json:
@@ -120,8 +121,7 @@ def remove(state: State, agent: AgentName, file: SettingsFile = "", dry_run: Sho
     from memos_cli.interface.hooks.agents import agent_named
 
     chosen = agent_named(agent)
-    place = Path(file) if file else installing.settings_file(chosen)
-    change = installing.remove(chosen, place, dry_run=dry_run)
+    change = installing.remove(chosen, _place(chosen, file), dry_run=dry_run)
     print_change(state, "agent", chosen.name, change, "removed", dry_run=dry_run)
 
 
@@ -145,15 +145,25 @@ def status(
     if file and not agent:
         raise UsageError("--file needs an agent", f"memos hook status claude --file {file}")
     chosen = [agent_named(agent)] if agent else list(AGENTS.values())
-    found = [
-        installing.status(each, Path(file) if file else installing.settings_file(each)) for each in chosen
-    ]
     state.output.listing(
-        found,
-        _as_row,
+        [_as_row(installing.status(each, _place(each, file))) for each in chosen],
+        lambda row: row,
         "agent, state, file, detail, last call",
-        lambda each: (each.agent.name, each.state, each.file, each.detail, _describe_last_call(each)),
+        lambda row: (
+            row["agent"],
+            row["state"],
+            row["file"],
+            row["detail"],
+            _describe_call(row["last_call"]),
+        ),
     )
+
+
+def _place(agent: Agent, file: str) -> Path:
+    """Return the settings file of an agent: the one that the user named, or its usual one."""
+    from memos_cli.interface.hooks.installing import settings_file
+
+    return Path(file) if file else settings_file(agent)
 
 
 def _as_row(found: Status) -> dict[str, Any]:
@@ -163,8 +173,7 @@ def _as_row(found: Status) -> dict[str, Any]:
     return {**row, "last_call": last_call(found.agent.name)}
 
 
-def _describe_last_call(found: Status) -> str:
-    row = _as_row(found)["last_call"]
+def _describe_call(row: dict[str, Any]) -> str:
     if not row:
         return ""
     said = counted(row["characters"], "character") if row.get("characters") else "nothing"
@@ -175,9 +184,8 @@ def _describe_last_call(found: Status) -> str:
 def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
     """Read the call, report it to the guard, and return it with the settings. Raises MemosError."""
     from memos_cli.interface.hooks.calls import MOST_BYTES, read_call
-    from memos_cli.settings import load_settings
 
-    settings, _ = load_settings(state.flags)
+    settings = state.settings()
     call = read_call(event, name, sys.stdin.buffer.read(MOST_BYTES + 1), os.environ)
     report(agent=call.agent.name)
     return settings, call

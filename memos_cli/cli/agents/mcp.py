@@ -41,18 +41,17 @@ def serve(state: State, ctx: typer.Context, quarantine: Quarantine = False, view
     """
     if ctx.invoked_subcommand is not None:
         return
-    flags = {**state.flags, **({"ingest_quarantine": "always"} if quarantine else {})}
-    if "principal" in flags:
+    if quarantine:
+        state.flags["ingest_quarantine"] = "always"
+    if "principal" in state.flags:
         from memos_cli.settings import check_principal
 
-        check_principal(str(flags["principal"]))
+        check_principal(str(state.flags["principal"]))
 
     def open_vault() -> Memos:
         from memos_cli.interface.memory import Memos
-        from memos_cli.settings import load_settings
 
-        settings, _ = load_settings(flags)
-        return Memos(settings, warn=state.output.note)  # without anybody to ask for a passphrase
+        return Memos(state.settings(), warn=state.output.note)  # without anybody to ask for a passphrase
 
     require_sdk()
     gc.disable()  # imports make no garbage, and looking for it takes time

@@ -44,10 +44,10 @@ def print_change(state: State, kind: str, name: str, change: FileChange, done: s
 
 def note_rest(state: State, where: Path, token_place: str, words: list[str]) -> None:
     """Print the remaining steps for the user: make a vault, add the token, grant memories to the agent."""
-    from memos_cli.settings import load_settings, vault_folder
+    from memos_cli.settings import vault_folder
 
     note = state.output.note
-    if not (vault_folder(load_settings(state.flags)[0]) / "VAULT.toml").exists():
+    if not (vault_folder(state.settings()) / "VAULT.toml").exists():
         note("note: there is no vault yet; create one: memos init")
     if "MEMOS_TOKEN" in os.environ:
         note(f"note: the token is not written; add MEMOS_TOKEN to {token_place} in {where}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memos_cli.cli.ask.chat_commands import COMMANDS, Quit, Talk, run_command
-from memos_cli.cli.context import State
+from memos_cli.cli.context import State, leave
 from memos_cli.cli.help_layout import ANSWER
 from memos_cli.cli.inputs import read_requests
 from memos_cli.cli.shared_options import Answering, Filters, Model, Yes, opt
@@ -171,16 +171,11 @@ class _Interrupts:
             self.is_answering = False
 
 
-def _end_normally(number: int, frame: FrameType | None) -> None:
-    """End the process normally, so that the turns so far are stored."""
-    raise SystemExit(128 + number)
-
-
 def _converse(talk: Talk) -> None:
     """Read lines and answer them until the user ends the chat."""
     interrupts, output = _Interrupts(), talk.output
     before = signal.signal(signal.SIGINT, interrupts)
-    signal.signal(signal.SIGHUP, _end_normally)
+    signal.signal(signal.SIGHUP, leave)
     output.note(f"{_describe_answers(talk)} /help lists the commands.")
     try:
         while True:

@@ -12,10 +12,9 @@ import typer
 
 from memos_cli.cli.context import State
 from memos_cli.cli.ingest.source_options import READING, SourceOptions
-from memos_cli.cli.output import counts
+from memos_cli.cli.output import counts, time_of
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.errors import UsageError
-from memos_cli.moments import format_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.watch.watching import Round
@@ -106,7 +105,7 @@ def _paths(given: list[str] | None, *, is_folder: bool) -> tuple[Path, ...]:
 def _report(state: State, found: Round, now: int, *, always: bool) -> None:
     output, done = state.output, found.done
     if output.json and (found.is_new or always):
-        row = {"time": format_time(now), "path": str(found.path), "what": found.what}
+        row = {"time": time_of(now), "path": str(found.path), "what": found.what}
         output.record({**row, "error": found.error, **asdict(done)})
     elif not output.json and (always or output.verbose or (found.is_new and not found.error)):
         output.result(None, f"{found.path}: {counts(done, 'added versions archived')}", quiet=True)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from memos_cli.cli.context import State, nothing_found
 from memos_cli.cli.help_layout import FILTER, OUTPUT
 from memos_cli.cli.inputs import read_time
-from memos_cli.cli.output import excerpt
+from memos_cli.cli.output import excerpt, local_time, time_of
 from memos_cli.cli.shared_options import AsOf, Filters, Id, opt
 from memos_cli.errors import UsageError
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.lifecycle.linking import LinkStep
@@ -76,20 +77,13 @@ def show(
       memos show 01K3ZQ
       memos show 01K3ZQ --graph --depth 3
     """
+    if graph:
+        _show_links(state, id, depth)
+        return
     from memos_cli.cli.results.derived import activation_row, adapter_row
-    from memos_cli.cli.results.memories import cube_row, link_row
+    from memos_cli.cli.results.memories import cube_row
 
     output = state.output
-    if graph:
-        with state.open() as memos:
-            steps = memos.walk(id, depth=depth)
-        for step in steps:
-            cube = step.cube
-            link = link_row(step.link)
-            output.result(
-                {"depth": step.depth, "id": cube.id, "text": cube.text, "link": link}, _step_line(step)
-            )
-        return
     with state.open() as memos:
         shown = memos.show(id)
     row = cube_row(shown.cube)
@@ -98,15 +92,28 @@ def show(
         own = {"activation": activation_row(shown.activation)}
     elif shown.parametric:
         own = {"parametric": adapter_row(shown.parametric)}
-    if output.json:
-        places = [_place(asdict(place)) for place in shown.places]
-        states, adapters = ([each.id for each in made] for made in (shown.states, shown.adapters))
-        output.record({**row, "places": places, "states": states, "adapters": adapters, **own})
-        return
-    output.lines(_lines(shown, row, next(iter(own.values()), {})))
+    places = [_place(asdict(place)) for place in shown.places]
+    states, adapters = ([each.id for each in made] for made in (shown.states, shown.adapters))
+    record = {**row, "places": places, "states": states, "adapters": adapters, **own}
+    output.result(record, *_lines(shown, row, *own.values()))
 
 
-def _lines(shown: MemoryDetails, row: dict[str, Any], facts: dict[str, Any]) -> Iterator[str]:
+def _show_links(state: State, id: str, depth: int) -> None:
+    from memos_cli.cli.results.memories import link_row
+
+    with state.open() as memos:
+        steps = memos.walk(id, depth=depth)
+    for step in steps:
+        record = {
+            "depth": step.depth,
+            "id": step.cube.id,
+            "text": step.cube.text,
+            "link": link_row(step.link),
+        }
+        state.output.result(record, _step_line(step))
+
+
+def _lines(shown: MemoryDetails, row: dict[str, Any], facts: dict[str, Any] | None = None) -> Iterator[str]:
     """Yield a memory, a state or an adapter for a person; ``facts`` are what only the last two have."""
     from memos_cli.cli.results.derived import (
         adapter_line,
@@ -116,24 +123,22 @@ def _lines(shown: MemoryDetails, row: dict[str, Any], facts: dict[str, Any]) -> 
         state_line,
     )
     from memos_cli.cli.results.memories import TIMES
-    from memos_cli.zones import show_time
 
+    skipped = {"text", "source", "span"}
     times = {name: getattr(shown.cube, name) for name in TIMES}
-    row |= {name: show_time(time) for name, time in times.items() if time is not None}
-    parts = [row.pop("text")]
+    row = {**row, **{name: show_time(time) for name, time in times.items() if time is not None}}
+    parts = [row["text"]]
     if facts:
+        skipped |= {"fingerprint", "report", "recipe", "sources"}
         if shown.parametric:
-            facts["lessons"] = lessons_line(facts["lessons"])
-            recipe = "\n".join(("recipe", *facts_lines(facts["recipe"]))) if facts["recipe"] else ""
-            parts = ["\n".join(report_lines(facts.pop("report"))), recipe]
-            facts.pop("recipe")
-        read = [f"{each['part']:<9} {each['id']} version {each['version']}" for each in facts.pop("sources")]
+            facts = {**facts, "lessons": lessons_line(facts["lessons"])}
+            recipe = ["recipe", *facts_lines(facts["recipe"])] if facts["recipe"] else []
+            parts = ["\n".join(report_lines(facts["report"])), "\n".join(recipe)]
+        read = [f"{each['part']:<9} {each['id']} version {each['version']}" for each in facts["sources"]]
         parts = [*filter(None, parts), "\n".join(read)]
-        row |= {name.replace("_", " "): value for name, value in facts.items() if name != "fingerprint"}
-    for name in ("source", "span"):
-        row.pop(name)
+        row |= {name.replace("_", " "): value for name, value in facts.items()}
     for name, value in row.items():
-        if value not in (None, "", [], False):
+        if name not in skipped and value not in (None, "", [], False):
             yield f"{name:<9} {', '.join(value) if isinstance(value, list) else value}"
     for place in shown.places:
         is_edited = 0 < place.version < shown.cube.version
@@ -165,22 +170,17 @@ def history(state: State, id: Id) -> None:
     Example:
       memos history 01K3ZQ
     """
-    from memos_cli.moments import format_time
-    from memos_cli.zones import show_time
-
     with state.open() as memos:
         past = memos.history(id)
-    versions = [{**asdict(v), "created": format_time(v.created)} for v in past.versions]
-    audit = [{**asdict(row), "time": format_time(row.time)} for row in past.audit]
+    versions = [{**asdict(each), "created": time_of(each.created)} for each in past.versions]
+    audit = [{**asdict(row), "time": time_of(row.time)} for row in past.audit]
     lines = []
     for row in past.audit:
         version = f"version {row.version}" if row.version else ""
-        lines.append(
-            f"{show_time(row.time)}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}"
-        )
+        time = local_time(row.time)
+        lines.append(f"{time}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}")
     for old in past.versions:
         if old.text:  # a state or an adapter has none
-            lines.append(
-                f"\n--- version {old.version}, {show_time(old.created)}, {old.principal}\n{old.text}"
-            )
+            time = local_time(old.created)
+            lines.append(f"\n--- version {old.version}, {time}, {old.principal}\n{old.text}")
     state.output.result({"id": past.id, "versions": versions, "audit": audit}, *lines)

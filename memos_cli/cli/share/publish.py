@@ -8,13 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.output import Output, excerpt
+from memos_cli.cli.output import Output, excerpt, local_time, time_of
 from memos_cli.cli.results.memories import pick
 from memos_cli.cli.shared_options import DryRun, Selection, Yes, arg, opt
 from memos_cli.counts import counted
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.moments import format_time
-from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -103,9 +101,9 @@ def _list(state: State) -> None:
         made = memos.publications()
     state.output.listing(
         made,
-        lambda p: {**pick(p, "name serial"), "url": p.target, "time": format_time(p.updated)},
+        lambda p: {**pick(p, "name serial"), "url": p.target, "time": time_of(p.updated)},
         "name, serial, url, time",
-        lambda p: (p.name, p.serial, p.target, show_time(p.updated)),
+        lambda p: (p.name, p.serial, p.target, local_time(p.updated)),
         empty="nothing is published yet: memos feed publish NAME --tag TAG --to TARGET",
     )
 

@@ -8,7 +8,7 @@ import typer
 
 from memos_cli.cli.context import State
 from memos_cli.cli.help_layout import GENERAL
-from memos_cli.cli.output import Output, counts
+from memos_cli.cli.output import Output, counts, local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.counts import counted
 
@@ -59,12 +59,10 @@ def list_feeds(state: State) -> None:
     Example:
       memos feed list
     """
-    from memos_cli.cli.results.memories import pick, time_of
-    from memos_cli.zones import show_time
+    from memos_cli.cli.results.memories import pick
 
     with state.open() as memos:
         feeds = memos.subscriptions()
-
     state.output.listing(
         feeds,
         lambda feed: {
@@ -72,7 +70,7 @@ def list_feeds(state: State) -> None:
             "time": time_of(feed.updated),
         },
         "name, serial, url, time",
-        lambda feed: (feed.name, feed.serial, feed.url, show_time(feed.updated)),
+        lambda feed: (feed.name, feed.serial, feed.url, local_time(feed.updated)),
         empty="no feed yet: memos feed subscribe URL --trust",
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memos_cli.cli.context import State
-from memos_cli.cli.output import aligned
+from memos_cli.cli.output import aligned, local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
@@ -75,11 +75,10 @@ def _lines(done: BackedUp) -> list[str]:
 
 def _check(state: State, folder: Path) -> None:
     from memos_cli.interface.vault.backups import verify
-    from memos_cli.settings import load_settings
 
-    settings, _ = load_settings(state.flags)
+    is_open = state.settings().permissions == "any"
     with state.output.progress("bytes") as (count,):
-        complete, problems = verify(folder, is_open=settings.permissions == "any", on_bytes=count)
+        complete, problems = verify(folder, is_open=is_open, on_bytes=count)
     lines = problems or [f"ok  {counted(complete, 'snapshot')}"]
     state.output.result({"snapshots": complete, "problems": problems}, *lines)
     if problems:
@@ -117,13 +116,10 @@ def restore_vault(
 
 
 def _list(state: State, folder: Path) -> None:
-    from memos_cli.cli.results.memories import local_time, time_of
     from memos_cli.interface.vault.backups import snapshots
-    from memos_cli.settings import load_settings
 
-    settings, _ = load_settings(state.flags)
     state.output.listing(
-        snapshots(folder, is_open=settings.permissions == "any"),
+        snapshots(folder, is_open=state.settings().permissions == "any"),
         lambda each: {**asdict(each), "time": time_of(each.time)},
         "snapshot, time, bytes, problem",
         lambda s: (s.snapshot, local_time(s.time), "" if s.bytes is None else f"{s.bytes:,}", s.problem),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memos_cli.cli.context import State
+from memos_cli.cli.output import local_time, time_of
 from memos_cli.cli.shared_options import DryRun, opt
 from memos_cli.errors import Locked, UsageError, require_known
 
@@ -87,9 +88,6 @@ def _lines(report: Report, *, with_counts: bool) -> Iterator[str]:
 
 
 def _show_history(state: State) -> None:
-    from memos_cli.moments import format_time
-    from memos_cli.zones import show_time
-
     with state.open() as memos:
         rows = list(memos.audit(action="maintain"))
     details: dict[int, Any] = {row.n: json.loads(row.detail or "{}") for row in rows}
@@ -99,9 +97,9 @@ def _show_history(state: State) -> None:
 
     state.output.listing(
         rows,
-        lambda row: {"time": format_time(row.time), "principal": row.principal, **details[row.n]},
+        lambda row: {"time": time_of(row.time), "principal": row.principal, **details[row.n]},
         "time, did, failed",
-        lambda row: (show_time(row.time), did(row), ", ".join(details[row.n].get("failed", {}))),
+        lambda row: (local_time(row.time), did(row), ", ".join(details[row.n].get("failed", {}))),
         empty="no run yet; start one: memos maintain",
     )
 
