@@ -17,6 +17,7 @@ from memos_cli.cli.output import aligned
 from memos_cli.cli.shared_options import Id, Model, opt
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
+from memos_cli.files import write_output
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
@@ -78,9 +79,17 @@ def train(
     with output.progress("memories") as (count,):
         prepared = memos.prepare(ids, filter=filter, options=wanted, on_memory=count)
     if dump:
-        _dump(state, prepared, dump)
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prepared.rows())
+        if dump == "-":
+            output.text(lines, end="")
+            return
+        write_output(Path(dump), lines.encode())
     if dump or dry_run:
-        _report_prepared(state, prepared, dump)
+        row = {"name": prepared.name, "memories": len(prepared.cubes), "counts": prepared.counts}
+        more = {"dry_run": True, "recipe": prepared.recipe.as_dict(), "lessons": prepared.rows()}
+        output.result({**row, **more}, *_prepared_lines(prepared))
+        if dump:
+            output.hint(f"wrote {dump}")
         return
     with _watch(state) as watch:
         made = memos.distil(prepared, wanted, watch)
@@ -90,26 +99,6 @@ def train(
             output.hint(f"not promoted: {line}")
         output.hint(f"the adapter is stored, but not used; `memos show {made.id} --json` shows all answers")
         raise typer.Exit(1)
-
-
-def _dump(state: State, prepared: Prepared, file: str) -> None:
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prepared.rows())
-    if file == "-":
-        state.output.text(lines, end="")
-        return
-    from memos_cli.files import write_output
-
-    write_output(Path(file), lines.encode())
-
-
-def _report_prepared(state: State, prepared: Prepared, dump: str) -> None:
-    if dump == "-":
-        return
-    row = {"name": prepared.name, "memories": len(prepared.cubes), "counts": prepared.counts, "dry_run": True}
-    record = {**row, "recipe": prepared.recipe.as_dict(), "lessons": prepared.rows()}
-    state.output.result(record, *_prepared_lines(prepared))
-    if dump:
-        state.output.hint(f"wrote {dump}")
 
 
 def _prepared_lines(prepared: Prepared) -> Iterator[str]:

@@ -47,7 +47,7 @@ def edit(
             "--expires and --sensitivity do not go together with other changes", "run edit once for each"
         )
     if expires:
-        return _expire(state, ids, expires)
+        return expire(state, ids, expires)
     if sensitivity:
         return mark(state, sensitivity, ids)
     output = state.output
@@ -78,7 +78,12 @@ def expire(
     Example:
       memos expire 01K3ZQ --at 30d
     """
-    _expire(state, ids, at)
+    from memos_cli.interface.time.typed_times import read_end
+
+    with state.open() as memos:
+        end, uses = read_end(at, memos.now())
+        done = memos.expire(read_ids(ids), end, uses=uses)
+    report_changed(state.output, done)
 
 
 def mark(
@@ -93,15 +98,6 @@ def mark(
     """
     with state.open() as memos:
         done = memos.mark(read_ids(ids), level)
-    report_changed(state.output, done)
-
-
-def _expire(state: State, ids: list[str], when: str) -> None:
-    from memos_cli.interface.time.typed_times import read_end
-
-    with state.open() as memos:
-        end, uses = read_end(when, memos.now())
-        done = memos.expire(read_ids(ids), end, uses=uses)
     report_changed(state.output, done)
 
 

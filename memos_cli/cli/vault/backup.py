@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,6 @@ from memos_cli.cli.output import aligned, local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from memos_cli.interface.vault.backups import BackedUp
 
 Folder = Annotated[Path, arg("DIR", "Folder of the backups.")]
 _KEEP = "Keep"
@@ -58,19 +55,12 @@ def backup(
         return
     with state.open() as memos, state.output.progress("bytes") as (count,):
         done = memos.backup(folder, keep, on_bytes=count)
-    state.output.result(done, *_lines(done), quiet=True)
-    state.output.notes(done.notes)
-
-
-def _lines(done: BackedUp) -> list[str]:
+    written = "unchanged" if done.unchanged else f"written {done.written:,}"
     removed = f", removed {len(done.removed)}" if done.removed else ""
-    return aligned(
-        {
-            "snapshot": done.snapshot,
-            "bytes": f"{done.bytes:,}, " + ("unchanged" if done.unchanged else f"written {done.written:,}"),
-            "kept": f"{counted(done.snapshots, 'snapshot')}{removed}",
-        }
-    )
+    kept = f"{counted(done.snapshots, 'snapshot')}{removed}"
+    lines = aligned({"snapshot": done.snapshot, "bytes": f"{done.bytes:,}, {written}", "kept": kept})
+    state.output.result(done, *lines, quiet=True)
+    state.output.notes(done.notes)
 
 
 def _check(state: State, folder: Path) -> None:

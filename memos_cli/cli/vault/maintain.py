@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,14 +76,11 @@ def maintain(
         raise typer.Exit(3)
 
 
-def _lines(report: Report, *, with_counts: bool) -> Iterator[str]:
-    counts = Counter(
-        each.what if each.what == each.step else f"{each.step}: {each.what}" for each in report.deeds
-    )
-    if with_counts:
-        yield from (f"{what} {count}" for what, count in counts.items())
-    if not counts:
-        yield "nothing to do"
+def _lines(report: Report, *, with_counts: bool) -> list[str]:
+    if not report.deeds:
+        return ["nothing to do"]
+    names = (each.what if each.what == each.step else f"{each.step}: {each.what}" for each in report.deeds)
+    return [f"{what} {count}" for what, count in Counter(names).items()] if with_counts else []
 
 
 def _show_history(state: State) -> None:

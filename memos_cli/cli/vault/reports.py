@@ -77,6 +77,9 @@ def config(
     from memos_cli.folders import config_file
     from memos_cli.settings import load_settings
 
+    def shown(value: object) -> object:
+        return ", ".join(value) if isinstance(value, tuple) else value
+
     _, origins = load_settings(state.flags)
     if key:
         origins = [origin for origin in origins if key in (origin.key, origin.old)]
@@ -86,12 +89,7 @@ def config(
         origins,
         lambda each: {name: value for name, value in asdict(each).items() if name != "old"},
         "setting, value, from, what it is",
-        lambda each: (
-            each.key,
-            ", ".join(each.value) if isinstance(each.value, tuple) else each.value,
-            each.origin,
-            each.about,
-        ),
+        lambda each: (each.key, shown(each.value), each.origin, each.about),
     )
     if not key:
         state.output.hint(f"the file is {config_file() or 'not used: there is no home folder'}")
@@ -143,6 +141,7 @@ def plugins(state: State) -> None:
       memos plugins --json
     """
     from memos_cli import __version__
+    from memos_cli.cli.results.memories import pick
     from memos_cli.interface.importing import importers
     from memos_cli.interface.plugins import Plugin
     from memos_cli.interface.share import exporting
@@ -153,17 +152,12 @@ def plugins(state: State) -> None:
         found += [
             Plugin(name, kind, "memos-cli", __version__, "built in", each) for name, each in known.items()
         ]
-    state.output.listing(
-        found,
-        lambda each: {
-            "name": each.name, "kind": each.kind, "package": each.package, "version": each.version,
-            "status": each.status, "about": getattr(each.value, "summary", ""),
-        },
-        "name, kind, package, version, status, about",
-        lambda each: (
-            each.name, each.kind, each.package, each.version, each.status, getattr(each.value, "summary", ""),
-        ),
-    )  # fmt: skip
+    rows = [
+        {**pick(each, "name kind package version status"), "about": getattr(each.value, "summary", "")}
+        for each in found
+    ]
+    headers = "name, kind, package, version, status, about"
+    state.output.listing(rows, lambda row: row, headers, lambda row: [*row.values()])
 
 
 def check(
@@ -182,16 +176,9 @@ def check(
     """
     with state.open() as memos:
         findings, repaired = memos.check(repair=repair)
-    lines = [f"repaired  {finding.what}  {finding.where}" for finding in repaired]
-    lines += [f"{each.rule:<8}  {each.what}  {each.where}: {each.message}" for each in findings]
-    state.output.result(
-        {
-            "ok": not findings,
-            "findings": [asdict(finding) for finding in findings],
-            "repaired": [asdict(finding) for finding in repaired],
-        },
-        *lines,
-        *([] if findings else ["ok"]),
-    )
+    lines = [f"repaired  {each.what}  {each.where}" for each in repaired]
+    lines += [f"{each.rule:<8}  {each.what}  {each.where}: {each.message}" for each in findings] or ["ok"]
+    rows = {"findings": [asdict(each) for each in findings], "repaired": [asdict(each) for each in repaired]}
+    state.output.result({"ok": not findings, **rows}, *lines)
     if findings:
         raise typer.Exit(1)
