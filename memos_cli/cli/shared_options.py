@@ -36,36 +36,35 @@ def arg(name: str, help: str) -> Any:
     return typer.Argument(metavar=name, help=help)
 
 
-def _global(name: str, names: str, help: str, section: str) -> Any:
-    """Return a global option, which is kept in the state. It may stand before or after the command."""
+def _store(ctx: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
+    """Store a global option in the state: it may stand before or after the command."""
+    state = state_of(ctx)
+    if value not in (None, False, ""):
+        state.set(str(option.name), value)
+    return state.view if option.name == "view" else value
 
-    def store(ctx: typer.Context, value: Any) -> Any:
-        state = state_of(ctx)
-        if value not in (None, False, ""):
-            state.set(name, value)
-        return state.view if name == "view" else value
 
-    return opt(names, help, section, callback=store)
+_global = functools.partial(opt, callback=_store)
 
 
 @dataclass(frozen=True, slots=True)
 class _Global:
     """The options of every command."""
 
-    json: Annotated[bool, _global("json", "--json", "Print JSON, one object per line.", OUTPUT)] = False
-    quiet: Annotated[bool, _global("quiet", "--quiet -q", "Print no notes and no progress.", OUTPUT)] = False
-    verbose: Annotated[bool, _global("verbose", "--verbose -v", "Print more details.", OUTPUT)] = False
+    json: Annotated[bool, _global("--json", "Print JSON, one object per line.", OUTPUT)] = False
+    quiet: Annotated[bool, _global("--quiet -q", "Print no notes and no progress.", OUTPUT)] = False
+    verbose: Annotated[bool, _global("--verbose -v", "Print more details.", OUTPUT)] = False
     vault: Annotated[
-        str | None, _global("vault", "--vault DIR", "Folder of the vault. Default: MEMOS_VAULT.", GENERAL)
+        str | None, _global("--vault DIR", "Folder of the vault. Default: MEMOS_VAULT.", GENERAL)
     ] = None
     principal: Annotated[
-        str | None, _global("principal", "--as PRINCIPAL", "Act as user:NAME or agent:NAME.", GENERAL)
+        str | None, _global("--as PRINCIPAL", "Act as user:NAME or agent:NAME.", GENERAL)
     ] = None
-    debug: Annotated[bool, _global("debug", "--debug", "Show a traceback after an error.", GENERAL)] = False
+    debug: Annotated[bool, _global("--debug", "Show a traceback after an error.", GENERAL)] = False
 
 
 _Texts = list[str] | None
-View = Annotated[str | None, _global("view", "--view NAME", "Use a saved filter.", FILTER)]
+View = Annotated[str | None, _global("--view NAME", "Use a saved filter.", FILTER)]
 Id = Annotated[str, arg("ID", "Id of the memory, or its beginning.")]
 Ids = Annotated[list[str], arg("ID…", "Ids of memories, or their beginnings; - reads stdin.")]
 AsOf = Annotated[str, opt("--as-of TIME", "As the vault was then: 2026-05-01, 30d.", FILTER)]

@@ -179,7 +179,7 @@ def test_forget_leaves_the_source_as_it_is(memos: Shell) -> None:
     assert file.read_text() == "Alpha."
 
 
-def test_the_adapters_that_lose_their_weights_are_told(memos: Shell) -> None:
+def test_adapters_that_lose_their_weights_are_listed(memos: Shell) -> None:
     one, two = memos.keep("One.", "Two.")
     with Vault.open(memos.vault, timeout=1.0) as vault:
         made, _ = teach(vault, 1, 2)

@@ -61,7 +61,7 @@ def test_the_later_vault_wins(memos: Shell) -> None:
     memos("--vault", memos.vault, "list", "--vault", "/nowhere", code=10)
 
 
-def test_who_asks_is_a_user_or_an_agent(memos: Shell) -> None:
+def test_a_principal_is_a_user_or_an_agent(memos: Shell) -> None:
     (id,) = memos.keep("One.")
     assert memos("show", id, "--json").record["owner"] == "user:ann"
     for name in ("eve", "user:", "robot:r2"):

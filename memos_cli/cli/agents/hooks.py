@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from memos_cli.cli.agents.hook_guard import detach, report, seconds_left, seconds_used
-from memos_cli.cli.agents.program_settings import ShowOnly, note_rest, options_given, print_change
+from memos_cli.cli.agents.program_settings import ShowOnly, options_given, print_change, print_steps
 from memos_cli.cli.context import State
 from memos_cli.cli.shared_options import View, arg, opt
 from memos_cli.counts import counted
@@ -102,13 +102,11 @@ def install(
     from memos_cli.interface.hooks.agents import agent_named
 
     chosen, options = agent_named(agent), options_given(state)
-    place = _place(chosen, file)
-    change = installing.install(chosen, options, place, dry_run=dry_run)
+    change = installing.install(chosen, options, _place(chosen, file), dry_run=dry_run)
     print_change(state, "agent", chosen.name, change, "installed", dry_run=dry_run)
-    if not state.output.json:
-        if change.changed and not dry_run:
-            state.output.note(f"{chosen.title}: {chosen.next_step}")
-        note_rest(state, place, "the environment in which the agent starts, not", options)
+    next_step = f"{chosen.title}: {chosen.next_step}" if change.changed and not dry_run else ""
+    environment = f"the environment in which the agent starts, not in {change.file}"
+    print_steps(state, next_step, environment, options)
 
 
 def remove(state: State, agent: AgentName, file: SettingsFile = "", dry_run: ShowOnly = False) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.agents.program_settings import ShowOnly, note_rest, options_given, print_change
+from memos_cli.cli.agents.program_settings import ShowOnly, options_given, print_change, print_steps
 from memos_cli.cli.context import State
 from memos_cli.cli.shared_options import View, arg, opt
 from memos_cli.errors import MemosError, UsageError
@@ -95,11 +95,8 @@ def install(
     chosen = clients.client_named(client)
     change = clients.install(chosen, launch, Path(file) if file else None, dry_run=dry_run)
     print_change(state, "client", chosen.name, change, "installed", dry_run=dry_run)
-    if state.output.json:
-        return
-    if change.changed and not dry_run:
-        state.output.note(f"{chosen.title}: {chosen.next_step}")
-    note_rest(state, change.file, "the entry's environment", [*launch.args])
+    next_step = f"{chosen.title}: {chosen.next_step}" if change.changed and not dry_run else ""
+    print_steps(state, next_step, f"the entry's environment in {change.file}", launch.args)
 
 
 def remove(state: State, client: ClientName, file: SettingsFile = "", dry_run: ShowOnly = False) -> None:

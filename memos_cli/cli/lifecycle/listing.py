@@ -80,36 +80,27 @@ def show(
     if graph:
         _show_links(state, id, depth)
         return
-    from memos_cli.cli.results.derived import activation_row, adapter_row
-    from memos_cli.cli.results.memories import cube_row
+    from memos_cli.cli.results.derived import derived_row
+    from memos_cli.cli.results.memories import cube_row, pick
 
-    output = state.output
     with state.open() as memos:
         shown = memos.show(id)
-    row = cube_row(shown.cube)
-    own: dict[str, Any] = {}
-    if shown.activation:
-        own = {"activation": activation_row(shown.activation)}
-    elif shown.parametric:
-        own = {"parametric": adapter_row(shown.parametric)}
-    places = [_place(asdict(place)) for place in shown.places]
+    row, own = cube_row(shown.cube), derived_row(shown.activation, shown.parametric)
+    places = [
+        {**pick(each, "source span encoding reads"), "version": each.version or None} for each in shown.places
+    ]
     states, adapters = ([each.id for each in made] for made in (shown.states, shown.adapters))
     record = {**row, "places": places, "states": states, "adapters": adapters, **own}
-    output.result(record, *_lines(shown, row, *own.values()))
+    state.output.result(record, *_lines(shown, row, *own.values()))
 
 
 def _show_links(state: State, id: str, depth: int) -> None:
-    from memos_cli.cli.results.memories import link_row
+    from memos_cli.cli.results.memories import link_row, pick
 
     with state.open() as memos:
         steps = memos.walk(id, depth=depth)
     for step in steps:
-        record = {
-            "depth": step.depth,
-            "id": step.cube.id,
-            "text": step.cube.text,
-            "link": link_row(step.link),
-        }
+        record = {"depth": step.depth, **pick(step.cube, "id text"), "link": link_row(step.link)}
         state.output.result(record, _step_line(step))
 
 
@@ -157,11 +148,6 @@ def _step_line(step: LinkStep) -> str:
         leads_here = step.link.source_id != step.cube.id
         way = f"{step.link.kind} -> " if leads_here else f"<- {step.link.kind} "
     return f"{'  ' * step.depth}{way}{step.cube.id}  {excerpt(step.cube.text, 60)}"
-
-
-def _place(place: dict[str, Any]) -> dict[str, Any]:
-    span = [place["span"]["start"], place["span"]["end"]]
-    return {**place, "span": span, "version": place["version"] or None}
 
 
 def history(state: State, id: Id) -> None:

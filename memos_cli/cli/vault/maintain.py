@@ -57,9 +57,8 @@ def maintain(
     with state.open(threads=1) as memos:
         try:
             report = memos.maintain(
-                steps=wanted, distil=distil, dry_run=dry_run, minutes=minutes,
-                on_step=output.detail,
-            )  # fmt: skip
+                steps=wanted, distil=distil, dry_run=dry_run, minutes=minutes, on_step=output.detail
+            )
         except Locked:
             if output.quiet:  # cron starts the next run while this one still works: nothing to report
                 return
