@@ -54,13 +54,7 @@ def query(
         options = answering.read(state.view, read_time(memos, now))
         ask = partial(memos.query, options=options)
         if batch:
-            answer_batch(
-                state,
-                memos,
-                batch,
-                filters,
-                lambda request, filter, k: answer_row(ask(request, filter=filter)),
-            )
+            answer_batch(state, memos, batch, filters, lambda q, filter, k: answer_row(ask(q, filter=filter)))
             return
         filter = filters.read(memos)
         request = read_argument(output, question)
@@ -81,13 +75,13 @@ def _print_rest(memos: Memos, output: Output, answer: Answer) -> None:
     from memos_cli.cli.results.answers import nearest_line, quoted_lines, source_lines
 
     output.text("")
-    lines = (
-        quoted_lines(answer) if answer.mode == "quote" else source_lines(answer) if answer.answered else []
-    )
-    output.lines(lines)
+    if answer.mode == "quote":
+        output.lines(quoted_lines(answer))
+    elif answer.answered:
+        output.lines(source_lines(answer))
     if not answer.answered and answer.nearest:
         output.text(nearest_line(answer.nearest.cube))
-    if not answer.answered and not answer.nearest and memos.is_empty():
+    elif not answer.answered and memos.is_empty():
         output.note(nothing_found(memos))
     output.notes(answer.plan.notes)
     if answer.unsupported:

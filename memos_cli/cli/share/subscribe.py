@@ -93,7 +93,6 @@ def update(
     """
     output = state.output
     failed: list[int] = []
-    count_done = 0
     with state.open() as memos, output.progress("bytes") as (count,):
         wanted = names or [feed.name for feed in memos.subscriptions()]
         for name in wanted:
@@ -108,10 +107,9 @@ def update(
                 if output.json:
                     output.record({"name": name, "error": str(error), "code": code})
                 continue
-            count_done += 1
             _report(output, done)
     if failed:
-        raise typer.Exit(3 if count_done else failed[0])
+        raise typer.Exit(3 if len(failed) < len(wanted) else failed[0])
 
 
 def _report(output: Output, done: Updated) -> None:
