@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
 from pathlib import Path
 
 import pytest
@@ -152,6 +155,18 @@ def test_on_a_terminal_forget_asks(memos: Shell, cat: str) -> None:
     assert memos.ids() == {cat}
     assert "forgot 1" in memos.terminal("forget", cat, keys=b"y\n").out
     assert memos.ids() == set()
+
+
+def test_with_json_forget_asks_on_stderr_and_prints_only_its_result(memos: Shell, cat: str) -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, b"y\n")
+    with memos.start("forget", cat, "--json", stdin=theirs) as process:
+        out, err = process.communicate(timeout=120)
+    for end in (ours, theirs):
+        os.close(end)
+    assert process.returncode == 0
+    assert json.loads(out)["ids"] == [cat]
+    assert cat in err.decode() and "[y/N]" in err.decode()
 
 
 def test_forget_by_filter_takes_just_those(memos: Shell) -> None:
