@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -17,7 +16,7 @@ import typer
 from memos_cli import __version__
 from memos_cli.cli.agents import hook_guard
 from memos_cli.cli.commands import COMMANDS, GROUPS, HIDDEN, OLD
-from memos_cli.cli.context import find_damage
+from memos_cli.cli.context import find_damage, leave
 from memos_cli.cli.help_layout import GENERAL, AccessGroup, Command, Group, UnknownCommand, nearest
 from memos_cli.cli.output import clean, to_json
 from memos_cli.cli.shared_options import View, opt, with_options
@@ -107,8 +106,8 @@ def main() -> NoReturn:
     """Run the command line. This is the one place where an exception becomes an exit code."""
     if event := hook_guard.event_of(sys.argv[1:]):
         hook_guard.guard(event, main)
-    signal.signal(signal.SIGINT, _end)
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, leave)
+    signal.signal(signal.SIGTERM, leave)
     _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         # What a terminal's encoding lacks is no reason to fail; pipes and files are UTF-8 everywhere.
@@ -154,11 +153,6 @@ def _open_missing_streams() -> None:
                 os.dup2(descriptor, number)
                 os.close(descriptor)
             setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave through every open block, so that an open transaction is rolled back."""
-    raise SystemExit(128 + number)
 
 
 def _fail_unexpectedly(error: Exception) -> NoReturn:

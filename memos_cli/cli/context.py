@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
 import typer
@@ -16,6 +17,7 @@ from memos_cli.letters import nfc
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
+    from memos_cli.settings import Settings
 
 
 @dataclass(slots=True)
@@ -35,13 +37,17 @@ class State:
         elif name in ("vault", "principal"):
             self.flags[name] = value
 
+    def settings(self, **flags: object) -> Settings:
+        """Return the user's settings, with those of this command line and ``flags`` over them."""
+        from memos_cli.settings import load_settings
+
+        return load_settings({**self.flags, **flags})[0]
+
     def open(self, **flags: object) -> Memos:
         """Return the Memory API with these settings over the user's."""
         from memos_cli.interface.memory import Memos
-        from memos_cli.settings import load_settings
 
-        settings, _ = load_settings({**self.flags, **flags})
-        memos = Memos(settings, ask=ask_passphrase, warn=self.output.note)
+        memos = Memos(self.settings(**flags), ask=ask_passphrase, warn=self.output.note)
         _OPENED.add(memos)
         return memos
 
@@ -55,6 +61,11 @@ def state_of(ctx: typer.Context) -> State:
     state = ctx.find_root().ensure_object(State)
     assert isinstance(state, State)
     return state
+
+
+def leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End the process at a signal: through every open block, so that an open transaction is rolled back."""
+    raise SystemExit(128 + number)
 
 
 def find_damage() -> str:

@@ -12,8 +12,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from memos_cli.cli.commands import COMMANDS, OLD
 
-FILTER, OUTPUT, GENERAL = "Filter", "Output", "General"
-"""Sections of options that many commands have; they stand last."""
+ANSWER, FILTER, OUTPUT, GENERAL = "Answer", "Filter", "Output", "General"
+"""Sections of options that several commands have. The last three stand last."""
 _VALUES = {"int": "N", "float": "N", "str": "TEXT", "text": "TEXT", "path": "PATH"}
 """What stands for a value, by the type of the option."""
 

@@ -109,15 +109,8 @@ def read_text(output: Output, text: str | None) -> str | None:
     return decode_input(output, read_stdin(), "stdin").rstrip("\n") if text == "-" else text
 
 
-def read_time(memos: Memos, text: str, *, end: bool = False) -> int:
-    """Read a time that the user typed; see ``typed_times.read_time``."""
+def read_time(memos: Memos, text: str, *, end: bool = False) -> int | None:
+    """Read a time that the user typed, as ``typed_times.read_time`` does. None if there is none."""
     from memos_cli.interface.time import typed_times
 
-    return typed_times.read_time(text, memos.now(), end=end)
-
-
-def read_end(memos: Memos, text: str) -> tuple[int | None, int | None]:
-    """Read when a memory expires; see ``typed_times.read_end``."""
-    from memos_cli.interface.time import typed_times
-
-    return typed_times.read_end(text, memos.now())
+    return typed_times.read_time(text, memos.now(), end=end) if text else None

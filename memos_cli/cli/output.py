@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
+from memos_cli.moments import format_time
+from memos_cli.zones import show_time
 
 T = TypeVar("T")
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -39,14 +41,19 @@ class Output:
 
     def text(self, text: str, *, end: str = "\n") -> None:
         """Print text as it is; to a terminal, without control characters."""
-        _write((clean(text) if sys.stdout.isatty() else text) + end)
+        _write((clean(text) if self.on_terminal else text) + end)
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Print each line."""
+        for line in lines:
+            self.text(line)
 
     def data(self, data: bytes) -> None:
         """Write the bytes of a file; to a terminal, as text without control characters.
 
         Raises UsageError for binary data on a terminal.
         """
-        if sys.stdout.isatty():
+        if self.on_terminal:
             if b"\0" in data:
                 raise UsageError("the output is binary data; a terminal cannot show it", "-o FILE")
             self.text(data.decode("utf-8", "replace"), end="")
@@ -61,22 +68,19 @@ class Output:
         A person sees as much as fits the terminal; a program gets all of it, on one line.
         """
         cells = [[clean("" if cell is None else str(cell)) for cell in row] for row in rows]
-        if not rows:
-            return
-        if not sys.stdout.isatty():
+        if not self.on_terminal:
             _write("".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in cells))
-            return
-        from memos_cli.cli.tables import print_table
+        elif rows:
+            from memos_cli.cli.tables import print_table
 
-        print_table(headers, cells)
+            print_table(headers, cells)
 
     def result(self, record: object, *lines: str, quiet: bool = False) -> None:
         """Print ``record`` with ``--json``, else ``lines``; with ``quiet``, ``--quiet`` prints no lines."""
         if self.json:
             self.record(record)
         elif not (quiet and self.quiet):
-            for line in lines:
-                self.text(line)
+            self.lines(lines)
 
     def listing(
         self,
@@ -110,6 +114,16 @@ class Output:
         if not self.quiet:
             sys.stderr.write(clean(text) + "\n")
 
+    def hint(self, text: str) -> None:
+        """Print a note for a person: not with ``--json``."""
+        if not self.json:
+            self.note(text)
+
+    def detail(self, text: str) -> None:
+        """Print a note that only ``--verbose`` shows."""
+        if self.verbose:
+            self.note(text)
+
     def notes(self, notes: Iterable[str], about: str = "") -> None:
         """Print each note, with what it is ``about``."""
         for note in notes:
@@ -124,6 +138,15 @@ class Output:
     def failure(self, text: str) -> None:
         """Print what could not be done, also with ``--quiet``: cron mails it."""
         sys.stderr.write(clean(text) + "\n")
+
+    def require_yes(self, doing: str, hint: str, lines: Iterable[str], question: str, refused: str) -> None:
+        """Show what would be done, and ask. Raises UsageError without a terminal, and for another answer."""
+        if not sys.stdin.isatty():
+            raise UsageError(doing, hint)
+        for line in lines:
+            (self.failure if self.json else self.text)(line)  # JSON alone is the result
+        if not self.confirm(question):
+            raise UsageError(refused, "")
 
     def confirm(self, question: str) -> bool:
         """Ask a yes-or-no question on the terminal; return whether the answer is yes."""
@@ -210,6 +233,21 @@ def excerpt(text: str, width: int = 100) -> str:
     """Return the beginning of a text on one line."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def local_time(time: int | None) -> str:
+    """Return a time for a person, in the local zone; "" for none."""
+    return show_time(time) if time else ""
+
+
+def time_of(time: int | None) -> str | None:
+    """Return a time for a program, in UTC; None for none."""
+    return None if time is None else format_time(time)
+
+
+def counts(value: object, names: str) -> str:
+    """Return these numbers of ``value`` on one line: "added 2  versions 0"."""
+    return "  ".join(f"{name} {getattr(value, name)}" for name in names.split())
 
 
 def aligned(facts: Mapping[str, object]) -> list[str]:

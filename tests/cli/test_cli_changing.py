@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
 from pathlib import Path
 
 import pytest
@@ -154,6 +157,18 @@ def test_on_a_terminal_forget_asks(memos: Shell, cat: str) -> None:
     assert memos.ids() == set()
 
 
+def test_with_json_forget_asks_on_stderr_and_prints_only_its_result(memos: Shell, cat: str) -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, b"y\n")
+    with memos.start("forget", cat, "--json", stdin=theirs) as process:
+        out, err = process.communicate(timeout=120)
+    for end in (ours, theirs):
+        os.close(end)
+    assert process.returncode == 0
+    assert json.loads(out)["ids"] == [cat]
+    assert cat in err.decode() and "[y/N]" in err.decode()
+
+
 def test_forget_by_filter_takes_just_those(memos: Shell) -> None:
     old = memos.keep("Old job.", options=("--tag", "job/old"))
     new = memos.keep("New job.", options=("--tag", "job/new"))
@@ -179,7 +194,7 @@ def test_forget_leaves_the_source_as_it_is(memos: Shell) -> None:
     assert file.read_text() == "Alpha."
 
 
-def test_the_adapters_that_lose_their_weights_are_told(memos: Shell) -> None:
+def test_adapters_that_lose_their_weights_are_listed(memos: Shell) -> None:
     one, two = memos.keep("One.", "Two.")
     with Vault.open(memos.vault, timeout=1.0) as vault:
         made, _ = teach(vault, 1, 2)

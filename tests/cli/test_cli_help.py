@@ -12,7 +12,11 @@ from memos_cli.cli.commands import COMMANDS, HIDDEN, OLD
 
 LISTED = [path for paths in COMMANDS.values() for path in paths if path not in HIDDEN]
 TOP = [*dict.fromkeys(path.split()[0] for path in LISTED)]
-SHOWN = [*LISTED, *dict.fromkeys(path.rpartition(" ")[0] for path in LISTED if " " in path)]
+SHOWN = [
+    *LISTED,
+    *dict.fromkeys(path.rpartition(" ")[0] for path in LISTED if " " in path),
+    *sorted(HIDDEN - {"view create"}),
+]
 STABLE = """
 init ingest embed search query list show edit tag forget history diff rollback archive restore freeze unfreeze
 link merge slice promote demote pin gate maintain conflicts stats check config models view grant revoke audit

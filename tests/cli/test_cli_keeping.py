@@ -40,7 +40,7 @@ def test_init_twice_is_init_once(shell: Shell) -> None:
     shell.check()
 
 
-def test_init_makes_the_vault_in_the_data_folder_unless_told_otherwise(shell: Shell) -> None:
+def test_init_makes_the_vault_in_the_data_folder_by_default(shell: Shell) -> None:
     made = shell("init", "--json", env={"MEMOS_VAULT": "", **NO_EMBEDDER}).record
     assert Path(made["vault"]).is_relative_to(shell.folder / "home")
 
@@ -158,7 +158,7 @@ def test_a_corrected_turn_is_a_version_of_that_turn(memos: Shell) -> None:
     assert (shown["text"], shown["version"]) == ("My pleasure.", 2)
 
 
-def test_words_edited_away_are_kept_anew_when_another_source_says_them(memos: Shell) -> None:
+def test_words_edited_away_are_stored_again_from_another_source(memos: Shell) -> None:
     memos.write("one.txt", "The port is 5433.")
     (id,) = ingest(memos, "one.txt")["ids"]
     memos("edit", id, "--text", "The port is 5434.")
@@ -244,7 +244,7 @@ def test_nothing_readable_at_all_is_a_failure(memos: Shell) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
-def test_a_file_that_breaks_while_it_is_read_is_told(memos: Shell) -> None:
+def test_a_file_that_breaks_while_it_is_read_is_reported(memos: Shell) -> None:
     failed = ingest(memos, "/proc/self/mem", code=1)["failed"]
     assert "input/output error" in failed[0]["reason"]
 
@@ -287,7 +287,7 @@ def test_gitignore_is_honoured(memos: Shell) -> None:
     assert ingest(memos, "notes")["added"] == 1
 
 
-def test_broken_lines_of_a_dialogue_are_told_and_read_again_next_time(memos: Shell) -> None:
+def test_broken_lines_of_a_dialogue_are_reported_and_read_again_next_time(memos: Shell) -> None:
     memos.write("chat.jsonl", json.dumps(TURNS[0]) + "\n{broken\n")
     assert ingest(memos, "chat.jsonl", code=3)["added"] == 1
     again = memos("ingest", "chat.jsonl", "--no-embed", code=3)
@@ -352,7 +352,7 @@ def test_a_full_disk_changes_nothing_that_is_stored(shell: Shell) -> None:
 # --- vectors -----------------------------------------------------------------------------------------
 
 
-def test_without_an_embedder_text_is_kept_and_the_reason_told(memos: Shell) -> None:
+def test_without_an_embedder_text_is_stored_and_the_reason_reported(memos: Shell) -> None:
     kept = memos("ingest", "-", "--json", stdin=b"Kept.", env=NO_EMBEDDER).record
     assert (kept["added"], kept["embedded"], kept["without_vector"]) == (1, 0, 1)
     assert "no vectors" in kept["notes"][0]

@@ -91,7 +91,7 @@ def test_show_takes_the_id_that_a_turn_has_in_its_source(memos: Shell) -> None:
     assert memos("show", "D1:3", "--json").record["text"] == "Hello."
 
 
-def test_history_tells_what_happened_and_by_whom(memos: Shell) -> None:
+def test_history_shows_each_event_and_its_principal(memos: Shell) -> None:
     (id,) = memos.keep("One.")
     memos("grant", id, "agent:cleaner", "write")
     memos("--as", "agent:cleaner", "edit", id, "--text", "Uno.")
@@ -238,7 +238,7 @@ def test_a_broken_configuration_is_named(shell: Shell, content: str) -> None:
 
 
 @with_models
-def test_models_lists_the_embedded_reader_and_what_a_folder_holds(shell: Shell) -> None:
+def test_models_lists_the_embedded_model_and_those_of_a_folder(shell: Shell) -> None:
     shell.write("models/broken.gguf", b"GGUF")
     rows = shell("models", shell.work / "models").rows
     assert rows[0][0].startswith("SmolLM2-135M")
@@ -254,7 +254,7 @@ def test_a_whole_vault_is_ok(memos: Shell) -> None:
     assert memos("check", "--repair").out == "ok\n"
 
 
-def test_what_can_be_rebuilt_is_told_and_then_rebuilt(memos: Shell) -> None:
+def test_what_can_be_rebuilt_is_reported_and_then_rebuilt(memos: Shell) -> None:
     memos.keep("One two three.")
     with closing(sqlite3.connect(memos.vault / "memos.db")) as db:
         db.execute("INSERT INTO words (words) VALUES ('delete-all')")

@@ -110,7 +110,7 @@ def test_a_reader_that_leaves_is_no_failure_of_ours(memos: Shell) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_behind_standard_output_is_told(memos: Shell) -> None:
+def test_a_full_disk_behind_standard_output_is_reported(memos: Shell) -> None:
     memos.keep("One.")
     with open("/dev/full", "wb") as full, memos.start("list", stdout=full) as process:
         _, err = process.communicate(timeout=60)

@@ -156,7 +156,7 @@ def test_after_an_edit_it_becomes_a_new_version(user: Promoter, ids: list[str], 
     assert answer["answer"] == user.query("--text")["answer"]
 
 
-def test_a_damaged_state_is_mended_by_promoting_it_again(user: Promoter, ids: list[str]) -> None:
+def test_a_damaged_state_is_repaired_by_promoting_it_again(user: Promoter, ids: list[str]) -> None:
     made = user.promote(*ids)
     (name,) = user.blobs()
     path = user.vault / "blobs" / name[:2] / name
@@ -246,7 +246,7 @@ def test_only_tokens_are_counted_as_progress(user: Promoter, ids: list[str]) -> 
         (("LONG",), "leave no room for question and answer in a context of 4096", "query.context"),
     ],
 )
-def test_what_cannot_be_promoted_is_told(
+def test_an_impossible_promotion_is_reported(
     user: Promoter, ids: list[str], arguments: Sequence[str], message: str, hint: str
 ) -> None:
     user("view", "set", "sea", "--tag", "harbour")
@@ -309,7 +309,7 @@ def test_a_model_whose_states_are_not_exact_is_refused(
     assert answer["answer"] == user.query("--model", model, "--text")["answer"] != ""
 
 
-def test_a_missing_model_is_told(user: Promoter, ids: list[str]) -> None:
+def test_a_missing_model_is_reported(user: Promoter, ids: list[str]) -> None:
     error = user("promote", *ids, "--to", "activation", "--model", "/nowhere.gguf", "--json", code=15).error
     assert error["hint"]
 

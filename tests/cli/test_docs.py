@@ -27,7 +27,6 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "store_format.md", *GUIDES]
 MOST_WORDS = {"README.md": 1500, "store_format.md": 5500}
 FOREIGN = {"--lora", "--token", "--force"}
 """An option of llama.cpp, one with a secret in an example, and one that does not exist."""
-COMMANDS = [path for paths in commands.COMMANDS.values() for path in paths if path != "view create"]
 
 
 @pytest.mark.parametrize("script", ["docs", "schema"])
@@ -61,13 +60,6 @@ def test_a_command_line_sets_up_the_commands_that_it_names() -> None:
     assert "search" in built.commands and "init" not in built.commands
     old: Any = typer.main.get_command(build(["subscribe", "https://example.org"]))
     assert [*old.commands] == ["feed"]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example_of_itself(command: str) -> None:
-    result = CliRunner().invoke(build(), [*command.split(), "--help"])
-    assert result.exit_code == 0
-    assert re.search(rf"Example:\n.*memos {command}\b", result.output, re.DOTALL), result.output
 
 
 def test_help_tells_the_exit_codes() -> None:

@@ -10,6 +10,7 @@ import typer
 from memos_cli.cli.context import State
 from memos_cli.cli.help_layout import FILTER
 from memos_cli.cli.inputs import read_time
+from memos_cli.cli.output import local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 
 
@@ -27,7 +28,6 @@ def show_audit(
 
     It contains no text of memories.
 
-    \b
     Example:
       memos audit --since 7d --by agent:coder
       memos audit --json >> audit.jsonl
@@ -36,26 +36,18 @@ def show_audit(
     """
     if ctx.invoked_subcommand:
         return
-    from memos_cli.moments import format_time
-    from memos_cli.zones import show_time
-
     with state.open() as memos:
         if head:
             newest = str(memos.audit_head())
             state.output.result({"head": newest}, newest)
             return
-        found = memos.audit(
-            cube=cube,
-            by=by,
-            action=action,
-            since=read_time(memos, since) if since else None,
-            until=read_time(memos, until) if until else None,
-        )
+        times = {"since": read_time(memos, since), "until": read_time(memos, until)}
+        found = memos.audit(cube=cube, by=by, action=action, **times)
         state.output.listing(
             found,
-            lambda row: {**asdict(row), "time": format_time(row.time)},
+            lambda row: {**asdict(row), "time": time_of(row.time)},
             "n, time, by, action, memory, version, detail",
-            lambda r: (r.n, show_time(r.time), r.principal, r.action, r.cube, r.version, r.detail),
+            lambda r: (r.n, local_time(r.time), r.principal, r.action, r.cube, r.version, r.detail),
         )
 
 
@@ -69,7 +61,6 @@ def verify(
 
     Exit code 1 if there are such rows.
 
-    \b
     Example:
       memos audit verify
       memos audit verify --head "$(cat ~/memos.head)"
@@ -93,7 +84,6 @@ def reads(
 
     Only the vault's creator may set it.
 
-    \b
     Example:
       memos audit reads
       memos audit reads prompts

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_time
+from memos_cli.cli.output import local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ def grant(
 
     Exit code 14 if you may not grant it.
 
-    \b
     Example:
       memos grant tag:work agent:coder
       memos grant 01KQ3M user:bo write --expires 30d
@@ -42,7 +42,7 @@ def grant(
         if not target:
             _list(state, memos.access.rules())
             return
-        ends = read_time(memos, expires, end=True) if expires else None
+        ends = read_time(memos, expires, end=True)
         rule = memos.access.grant(target, who, right, of=of, expires=ends)
     state.output.result(_record(rule), f"{rule.principal} may {rule.right} {_what(rule)}")
 
@@ -58,7 +58,6 @@ def revoke(
 
     Owners keep their memories.
 
-    \b
     Example:
       memos revoke tag:work agent:coder
     """
@@ -74,7 +73,6 @@ def explain(
 ) -> None:
     """Show what a principal may do with a memory, and why.
 
-    \b
     Example:
       memos access explain 01KQ3M --for agent:coder
       memos access explain 01KQ3M --as agent:coder
@@ -90,8 +88,6 @@ def explain(
 
 
 def _list(state: State, rules: list[Rule]) -> None:
-    from memos_cli.cli.results.memories import local_time
-
     state.output.listing(
         rules,
         _record,
@@ -108,7 +104,4 @@ def _what(rule: Rule) -> str:
 
 
 def _record(rule: Rule) -> dict[str, object]:
-    from memos_cli.moments import format_time
-
-    row = asdict(rule)
-    return {**row, **{name: row[name] and format_time(row[name]) for name in ("created", "expires")}}
+    return {**asdict(rule), "created": time_of(rule.created), "expires": time_of(rule.expires)}

@@ -17,7 +17,6 @@ def add(state: State, group: Group, principals: Members) -> None:
 
     Only the vault's creator may change groups.
 
-    \b
     Example:
       memos access group add group:team user:bo agent:coder
       memos grant tag:work group:team
@@ -28,7 +27,6 @@ def add(state: State, group: Group, principals: Members) -> None:
 def remove(state: State, group: Group, principals: Members) -> None:
     """Remove principals from a group.
 
-    \b
     Example:
       memos access group remove group:team user:bo
     """
@@ -44,7 +42,6 @@ def _change(state: State, group: str, principals: list[str], *, remove: bool) ->
 def list_groups(state: State) -> None:
     """List the groups and their members.
 
-    \b
     Example:
       memos access group list
     """
@@ -64,7 +61,6 @@ def list_tasks(state: State) -> None:
 
     The columns: the task, its agent, its memories, and how many are not archived.
 
-    \b
     Example:
       memos access task list
     """
@@ -84,7 +80,6 @@ def finish_task(state: State, task: Annotated[str, arg("TASK", "As in ingest --t
 
     Its agent may do so, and so may the memories' owner.
 
-    \b
     Example:
       echo "Commit messages in English." | memos ingest - --for agent:coder --task release-9
       memos access task done release-9 --as agent:coder

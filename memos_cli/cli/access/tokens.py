@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_time
+from memos_cli.cli.output import local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 
 if TYPE_CHECKING:
@@ -25,12 +26,11 @@ def create(
 
     The vault stores only its hash. Pass the token as MEMOS_TOKEN.
 
-    \b
     Example:
       MEMOS_TOKEN=$(memos access token create agent:coder --expires 30d) memos search printer
     """
     with state.open() as memos:
-        ends = read_time(memos, expires, end=True) if expires else None
+        ends = read_time(memos, expires, end=True)
         token, value = memos.access.create_token(who, role, ends)
     state.output.result({**_record(token), "token": value}, value)
 
@@ -38,12 +38,9 @@ def create(
 def list_tokens(state: State) -> None:
     """List the tokens by number, without their values.
 
-    \b
     Example:
       memos access token list
     """
-    from memos_cli.cli.results.memories import local_time
-
     with state.open() as memos:
         found = memos.access.tokens()
     state.output.listing(
@@ -58,7 +55,6 @@ def list_tokens(state: State) -> None:
 def revoke(state: State, n: Annotated[int, arg("N", "Number of the token in the list.")]) -> None:
     """Revoke a token.
 
-    \b
     Example:
       memos access token revoke 3
     """
@@ -76,7 +72,6 @@ def require(
     Then scripts cannot impersonate anyone. memos enforces it; anyone who can read the vault's files can
     bypass it.
 
-    \b
     Example:
       memos access token create user:ana --role owner > ~/.memos-token
       memos access token require
@@ -89,11 +84,4 @@ def require(
 
 
 def _record(token: Token) -> dict[str, object]:
-    from memos_cli.moments import format_time
-
-    row = asdict(token)
-    return {
-        **row,
-        "created": format_time(token.created),
-        "expires": format_time(token.expires) if token.expires else "",
-    }
+    return {**asdict(token), "created": time_of(token.created), "expires": time_of(token.expires) or ""}

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_file
 from memos_cli.cli.output import aligned
-from memos_cli.cli.shared_options import Id, Model
+from memos_cli.cli.shared_options import Id, Model, opt
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
+from memos_cli.files import write_output
 
 if TYPE_CHECKING:
     from memos_cli.cube import Filter
@@ -24,25 +26,41 @@ if TYPE_CHECKING:
     from memos_cli.interface.options import TrainOptions
     from memos_cli.operation.adapters.parametric import Distilled, Watch
 
+_ADAPTERS = "Adapters (--to parametric)"
+"""Section of the options that only adapters have."""
 SHOWN = 12
 """Questions that a dry run shows."""
 
 
-def read_train_options(name: str, qa: str, lessons: str, steps: int, minutes: float) -> TrainOptions:
-    """Return the options of a training, with the questions of its files. Raises UsageError."""
-    from memos_cli.interface.adapters.distillation import read_rows
-    from memos_cli.interface.options import TrainOptions
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The options of ``memos promote`` that only adapters have."""
 
-    hint = "name a JSONL file of questions, or -"
-    if qa and lessons:
-        raise UsageError("--qa and --lessons do not go together", "add your pairs to the file of --lessons")
-    return TrainOptions(
-        name=name,
-        own=read_rows(read_file(qa, hint), qa) if qa else (),
-        instead=read_rows(read_file(lessons, hint), lessons) if lessons else None,
-        steps=steps,
-        minutes=minutes,
+    name: Annotated[str, opt("--name", "Name of the adapter.", _ADAPTERS)] = ""
+    qa: Annotated[str, opt("--qa FILE", "Add questions and answers, JSONL; - for stdin.", _ADAPTERS)] = ""
+    lessons: Annotated[str, opt("--lessons FILE", "Train only with these questions (--dump).", _ADAPTERS)] = (
+        ""
     )
+    dump: Annotated[str, opt("--dump FILE", "Write the questions to FILE; do not train.", _ADAPTERS)] = ""
+    steps: Annotated[int, opt("--steps", "Training steps. Default: by the questions.", _ADAPTERS, min=0)] = 0
+    max_minutes: Annotated[
+        float, opt("--max-minutes", "Longest training, in minutes; 0 is no limit.", _ADAPTERS, min=0)
+    ] = 0
+
+    def read(self) -> TrainOptions:
+        """Return the options of the training, with the questions of its files. Raises UsageError."""
+        from memos_cli.interface.adapters.distillation import read_rows
+        from memos_cli.interface.options import TrainOptions
+
+        if self.qa and self.lessons:
+            raise UsageError(
+                "--qa and --lessons do not go together", "add your pairs to the file of --lessons"
+            )
+        qa, lessons = (
+            read_rows(read_file(file, "name a JSONL file of questions, or -"), file) if file else None
+            for file in (self.qa, self.lessons)
+        )
+        return TrainOptions(self.name, qa or (), lessons, self.steps, self.max_minutes)
 
 
 def train(
@@ -50,53 +68,37 @@ def train(
     memos: Memos,
     ids: Sequence[str],
     filter: Filter | None,
-    wanted: TrainOptions,
+    training: Training,
     *,
-    dump: str,
     dry_run: bool,
 ) -> None:
     """Prepare, train and examine an adapter. Exit code 1 if it does not pass."""
     from memos_cli.operation.adapters.gate import explain_failures
 
-    output = state.output
+    output, wanted, dump = state.output, training.read(), training.dump
     with output.progress("memories") as (count,):
         prepared = memos.prepare(ids, filter=filter, options=wanted, on_memory=count)
     if dump:
-        _dump(state, prepared, dump)
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prepared.rows())
+        if dump == "-":
+            output.text(lines, end="")
+            return
+        write_output(Path(dump), lines.encode())
     if dump or dry_run:
-        _report_prepared(state, prepared, dump)
+        row = {"name": prepared.name, "memories": len(prepared.cubes), "counts": prepared.counts}
+        more = {"dry_run": True, "recipe": prepared.recipe.as_dict(), "lessons": prepared.rows()}
+        output.result({**row, **more}, *_prepared_lines(prepared))
+        if dump:
+            output.hint(f"wrote {dump}")
         return
     with _watch(state) as watch:
         made = memos.distil(prepared, wanted, watch)
     output.result(made, *_trained_lines(made))
     if not made.passed:
-        if not output.json:
-            for line in explain_failures(made.report):
-                output.note(f"not promoted: {line}")
-            output.note(
-                f"the adapter is stored, but not used; `memos show {made.id} --json` shows all answers"
-            )
+        for line in explain_failures(made.report):
+            output.hint(f"not promoted: {line}")
+        output.hint(f"the adapter is stored, but not used; `memos show {made.id} --json` shows all answers")
         raise typer.Exit(1)
-
-
-def _dump(state: State, prepared: Prepared, file: str) -> None:
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prepared.rows())
-    if file == "-":
-        state.output.text(lines, end="")
-        return
-    from memos_cli.files import write_output
-
-    write_output(Path(file), lines.encode())
-
-
-def _report_prepared(state: State, prepared: Prepared, dump: str) -> None:
-    if dump == "-":
-        return
-    row = {"name": prepared.name, "memories": len(prepared.cubes), "counts": prepared.counts, "dry_run": True}
-    record = {**row, "recipe": prepared.recipe.as_dict(), "lessons": prepared.rows()}
-    state.output.result(record, *_prepared_lines(prepared))
-    if dump and not state.output.json:
-        state.output.note(f"wrote {dump}")
 
 
 def _prepared_lines(prepared: Prepared) -> Iterator[str]:
@@ -158,7 +160,6 @@ def gate(state: State, id: Id, model: Model = None) -> None:
 
     Exit code 1 if the adapter does not pass.
 
-    \b
     Example:
       memos gate 01K3ZQ
       memos gate 01K3ZQ --model smollm2-135m-q8_0 --json
@@ -172,7 +173,6 @@ def gate(state: State, id: Id, model: Model = None) -> None:
     lines = (f"adapter   {found['id']}", f"model     {found['model']}{kept}", *report_lines(found["report"]))
     state.output.result(found, *lines)
     if not found["report"]["passed"]:
-        if not state.output.json:
-            for line in explain_failures(found["report"]):
-                state.output.note(f"failed: {line}")
+        for line in explain_failures(found["report"]):
+            state.output.hint(f"failed: {line}")
         raise typer.Exit(1)

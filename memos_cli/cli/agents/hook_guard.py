@@ -161,12 +161,15 @@ def _wait_for_reports(event: str, work: Callable[[], object]) -> dict[str, Any]:
 
 def _first_deadline(event: str) -> float:
     """Return the seconds for an event before the settings are read."""
-    usual = _SECONDS.get(event, _OTHERS)
+    at_prompt = _SECONDS["prompt"]
     with suppress(ValueError):
         named = float(os.environ.get("MEMOS_HOOK_DEADLINE", ""))
-        if 0 < named <= 3600:
-            return named if event == "prompt" else max(named, usual)
-    return usual
+        at_prompt = named if 0 < named <= 3600 else at_prompt
+    return _seconds_for(event, at_prompt)
+
+
+def _seconds_for(event: str, at_prompt: float) -> float:
+    return at_prompt if event == "prompt" else max(at_prompt, _SECONDS.get(event, _OTHERS))
 
 
 def _run(event: str, work: Callable[[], object], channel: int) -> NoReturn:
@@ -208,9 +211,7 @@ def _report_settings(event: str) -> None:
     agent = words[words.index("--agent") + 1] if "--agent" in words[:-1] else ""
     with suppress(MemosError):  # it is reported when the command loads them
         report(log=str(prepare_log() or ""), agent="" if agent == "auto" else agent)
-        at_prompt = load_settings()[0].hook_deadline
-        usual = _SECONDS.get(event, _OTHERS)
-        report(seconds=at_prompt if event == "prompt" else max(at_prompt, usual))
+        report(seconds=_seconds_for(event, load_settings()[0].hook_deadline))
 
 
 def _print(text: str) -> None:

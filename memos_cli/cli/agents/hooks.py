@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from memos_cli.cli.agents.hook_guard import detach, report, seconds_left, seconds_used
-from memos_cli.cli.agents.program_settings import ShowOnly, note_rest, options_given, print_change
+from memos_cli.cli.agents.program_settings import ShowOnly, options_given, print_change, print_steps
 from memos_cli.cli.context import State
 from memos_cli.cli.shared_options import View, arg, opt
 from memos_cli.counts import counted
@@ -38,7 +38,6 @@ def start(state: State, agent: Caller = "auto", view: View = None) -> None:
     reads the agent's JSON on stdin. It prints pinned memories, and the newest ones with the tag project/NAME,
     where NAME is the git repository. It always exits with 0. If it fails, it prints nothing.
 
-    \b
     Example:
       cat input.json | memos hook start --agent claude
     """
@@ -51,7 +50,6 @@ def prompt(state: State, agent: Caller = "auto", view: View = None) -> None:
     An agent runs it at each prompt. It prints nothing if no memory reaches the setting query.relevance, or if
     it is not ready within hook.deadline seconds. No language model is loaded. It always exits with 0.
 
-    \b
     Example:
       cat input.json | memos hook prompt --agent claude
     """
@@ -64,7 +62,6 @@ def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
     An agent runs it after each answer. It prints nothing and exits with 0. Set hook.transcripts to never
     if you do not want your sessions imported.
 
-    \b
     Example:
       cat input.json | memos hook stop --agent codex
     """
@@ -74,7 +71,6 @@ def stop(state: State, agent: Caller = "auto", view: View = None) -> None:
 def end(state: State, agent: Caller = "auto", view: View = None) -> None:
     """Import a session that has ended, in the background.
 
-    \b
     Example:
       cat input.json | memos hook end --agent claude
     """
@@ -84,7 +80,6 @@ def end(state: State, agent: Caller = "auto", view: View = None) -> None:
 def compact(state: State, agent: Caller = "auto", view: View = None) -> None:
     """Import a session before the agent shortens it, in the background.
 
-    \b
     Example:
       cat input.json | memos hook compact --agent claude
     """
@@ -99,7 +94,6 @@ def install(
     Only the hooks of memos are changed; comments, all other hooks and settings stay. The command contains the
     absolute path of this program, and --vault, --as and --view if you give them. Tokens are not written.
 
-    \b
     Example:
       memos hook install claude --dry-run
       memos hook install codex --as agent:codex
@@ -108,19 +102,16 @@ def install(
     from memos_cli.interface.hooks.agents import agent_named
 
     chosen, options = agent_named(agent), options_given(state)
-    place = Path(file) if file else installing.settings_file(chosen)
-    change = installing.install(chosen, options, place, dry_run=dry_run)
+    change = installing.install(chosen, options, _place(chosen, file), dry_run=dry_run)
     print_change(state, "agent", chosen.name, change, "installed", dry_run=dry_run)
-    if not state.output.json:
-        if change.changed and not dry_run:
-            state.output.note(f"{chosen.title}: {chosen.next_step}")
-        note_rest(state, place, "the environment in which the agent starts, not", options)
+    next_step = f"{chosen.title}: {chosen.next_step}" if change.changed and not dry_run else ""
+    environment = f"the environment in which the agent starts, not in {change.file}"
+    print_steps(state, next_step, environment, options)
 
 
 def remove(state: State, agent: AgentName, file: SettingsFile = "", dry_run: ShowOnly = False) -> None:
     """Remove memos from the hooks of an agent.
 
-    \b
     Example:
       memos hook remove claude
     """
@@ -128,8 +119,7 @@ def remove(state: State, agent: AgentName, file: SettingsFile = "", dry_run: Sho
     from memos_cli.interface.hooks.agents import agent_named
 
     chosen = agent_named(agent)
-    place = Path(file) if file else installing.settings_file(chosen)
-    change = installing.remove(chosen, place, dry_run=dry_run)
+    change = installing.remove(chosen, _place(chosen, file), dry_run=dry_run)
     print_change(state, "agent", chosen.name, change, "removed", dry_run=dry_run)
 
 
@@ -143,7 +133,6 @@ def status(
     The state is installed, partly (some events are missing), other (another command, or one that does not
     exist), missing or unreadable.
 
-    \b
     Example:
       memos hook status
       memos hook status claude --json
@@ -154,15 +143,25 @@ def status(
     if file and not agent:
         raise UsageError("--file needs an agent", f"memos hook status claude --file {file}")
     chosen = [agent_named(agent)] if agent else list(AGENTS.values())
-    found = [
-        installing.status(each, Path(file) if file else installing.settings_file(each)) for each in chosen
-    ]
     state.output.listing(
-        found,
-        _as_row,
+        [_as_row(installing.status(each, _place(each, file))) for each in chosen],
+        lambda row: row,
         "agent, state, file, detail, last call",
-        lambda each: (each.program.name, each.state, each.file, each.detail, _describe_last_call(each)),
+        lambda row: (
+            row["agent"],
+            row["state"],
+            row["file"],
+            row["detail"],
+            _describe_call(row["last_call"]),
+        ),
     )
+
+
+def _place(agent: Agent, file: str) -> Path:
+    """Return the settings file of an agent: the one that the user named, or its usual one."""
+    from memos_cli.interface.hooks.installing import settings_file
+
+    return Path(file) if file else settings_file(agent)
 
 
 def _as_row(found: Status[Agent]) -> dict[str, Any]:
@@ -174,8 +173,7 @@ def _as_row(found: Status[Agent]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _describe_last_call(found: Status[Agent]) -> str:
-    row = _as_row(found)["last_call"]
+def _describe_call(row: dict[str, Any]) -> str:
     if not row:
         return ""
     said = counted(row["characters"], "character") if row.get("characters") else "nothing"
@@ -186,9 +184,8 @@ def _describe_last_call(found: Status[Agent]) -> str:
 def _begin(state: State, event: str, name: str) -> tuple[Settings, Call]:
     """Read the call, report it to the guard, and return it with the settings. Raises MemosError."""
     from memos_cli.interface.hooks.calls import MOST_BYTES, read_call
-    from memos_cli.settings import load_settings
 
-    settings, _ = load_settings(state.flags)
+    settings = state.settings()
     call = read_call(event, name, sys.stdin.buffer.read(MOST_BYTES + 1), os.environ)
     report(agent=call.agent.name)
     return settings, call

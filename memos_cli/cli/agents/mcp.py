@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memos_cli.cli.agents.program_settings import ShowOnly, note_rest, options_given, print_change
+from memos_cli.cli.agents.program_settings import ShowOnly, options_given, print_change, print_steps
 from memos_cli.cli.context import State
 from memos_cli.cli.shared_options import View, arg, opt
 from memos_cli.errors import MemosError, UsageError
@@ -35,25 +35,23 @@ def serve(state: State, ctx: typer.Context, quarantine: Quarantine = False, view
     delete them. With --as agent:NAME or a token, an agent sees what it saved and what it was granted;
     --view NAME shows it one saved filter.
 
-    \b
     Example:
       memos mcp install claude-code
       memos mcp --as agent:coder
     """
     if ctx.invoked_subcommand is not None:
         return
-    flags = {**state.flags, **({"ingest_quarantine": "always"} if quarantine else {})}
-    if "principal" in flags:
+    if quarantine:
+        state.flags["ingest_quarantine"] = "always"
+    if "principal" in state.flags:
         from memos_cli.settings import check_principal
 
-        check_principal(str(flags["principal"]))
+        check_principal(str(state.flags["principal"]))
 
     def open_vault() -> Memos:
         from memos_cli.interface.memory import Memos
-        from memos_cli.settings import load_settings
 
-        settings, _ = load_settings(flags)
-        return Memos(settings, warn=state.output.note)  # without anybody to ask for a passphrase
+        return Memos(state.settings(), warn=state.output.note)  # without anybody to ask for a passphrase
 
     require_sdk()
     gc.disable()  # imports make no garbage, and looking for it takes time
@@ -86,7 +84,6 @@ def install(
     Only the entry "memos" is changed; comments and all other settings stay. The entry has the absolute path
     of this program, and --vault, --as and --view where you give them. A token is not written.
 
-    \b
     Example:
       memos mcp install claude-code --dry-run
       memos mcp install cursor --as agent:cursor
@@ -98,17 +95,13 @@ def install(
     chosen = clients.client_named(client)
     change = clients.install(chosen, launch, Path(file) if file else None, dry_run=dry_run)
     print_change(state, "client", chosen.name, change, "installed", dry_run=dry_run)
-    if state.output.json:
-        return
-    if change.changed and not dry_run:
-        state.output.note(f"{chosen.title}: {chosen.next_step}")
-    note_rest(state, change.file, "the entry's environment", [*launch.args])
+    next_step = f"{chosen.title}: {chosen.next_step}" if change.changed and not dry_run else ""
+    print_steps(state, next_step, f"the entry's environment in {change.file}", launch.args)
 
 
 def remove(state: State, client: ClientName, file: SettingsFile = "", dry_run: ShowOnly = False) -> None:
     """Remove memos from the MCP servers of a client.
 
-    \b
     Example:
       memos mcp remove claude-code
     """
@@ -129,7 +122,6 @@ def status(
 
     The state is installed, other (another command, or one that does not exist), missing or unreadable.
 
-    \b
     Example:
       memos mcp status
       memos mcp status codex --json

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
@@ -42,15 +42,17 @@ def print_change(state: State, kind: str, name: str, change: FileChange, done: s
         output.text(f"{done} memos in {change.file}")
 
 
-def note_rest(state: State, where: Path, token_place: str, words: list[str]) -> None:
-    """Print the remaining steps for the user: make a vault, add the token, grant memories to the agent."""
-    from memos_cli.settings import load_settings, vault_folder
+def print_steps(state: State, next_step: str, environment: str, words: Sequence[str]) -> None:
+    """Print the remaining steps for a person: ``next_step``, make a vault, add the token, grant memories."""
+    from memos_cli.settings import vault_folder
 
-    note = state.output.note
-    if not (vault_folder(load_settings(state.flags)[0]) / "VAULT.toml").exists():
-        note("note: there is no vault yet; create one: memos init")
+    hint = state.output.hint
+    if next_step:
+        hint(next_step)
+    if not (vault_folder(state.settings()) / "VAULT.toml").exists():
+        hint("note: there is no vault yet; create one: memos init")
     if "MEMOS_TOKEN" in os.environ:
-        note(f"note: the token is not written; add MEMOS_TOKEN to {token_place} in {where}")
+        hint(f"note: the token is not written; add MEMOS_TOKEN to {environment}")
     if "--as" in words:
         who = words[words.index("--as") + 1]
-        note(f"note: {who} sees what it saved and what you grant it: memos grant tag:TAG {who}")
+        hint(f"note: {who} sees what it saved and what you grant it: memos grant tag:TAG {who}")

@@ -25,27 +25,25 @@ def answer_batch(
     state: State,
     memos: Memos,
     file: str,
-    usual: Filters,
-    k: int,
+    filters: Filters,
     answer: Callable[[str, Filter, int], dict[str, Any]],
+    k: int = 0,
 ) -> None:
-    """Answer each line of ``file`` with one JSON line; a bad line gets an error, and the exit code is 3."""
+    """Answer each line of ``file`` with one JSON line; a bad line gets an error, and the exit code is 3.
+
+    ``filters`` and ``k`` apply to requests that do not have their own.
+    """
     failed = 0
     for line in read_requests(state.output, file):
         request: dict[str, Any] = {"query": line}
         try:
             if line.startswith(("{", "\0")):
                 request = _request(line)
-            own = replace(
-                usual,
-                tags=_listed(request, "tag", "tags") or usual.tags,
-                types=_listed(request, "type", "types") or usual.types,
-                **{
-                    name: str(request.get(name, getattr(usual, name)))
-                    for name in ("source", "after", "before", "view")
-                },
-            )
-            found = answer(request["query"], own.read(memos), request.get("k", k))
+            names = ("source", "after", "before", "view")
+            own: dict[str, Any] = {name: str(request[name]) for name in names if name in request}
+            own["tag"] = _listed(request, "tag", "tags") or filters.tag
+            own["type"] = _listed(request, "type", "types") or filters.type
+            found = answer(request["query"], replace(filters, **own).read(memos), request.get("k", k))
             state.output.record({"query": request["query"], **found})
         except UsageError as error:
             failed += 1

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memos_cli.cli.ask.chat_commands import COMMANDS, Quit, Talk, run_command
-from memos_cli.cli.context import State
+from memos_cli.cli.context import State, leave
+from memos_cli.cli.help_layout import ANSWER
 from memos_cli.cli.inputs import read_requests
-from memos_cli.cli.shared_options import Filters, Model, Yes, opt
+from memos_cli.cli.shared_options import Answering, Filters, Model, Yes, opt
 from memos_cli.counts import counted
 from memos_cli.errors import MemosError, UsageError
 
@@ -26,27 +27,26 @@ if TYPE_CHECKING:
     from memos_cli.interface.ask.chat_session import ChatTurn
     from memos_cli.interface.memory import Memos
 
-_ANSWER = "Answer"
-"""Section of the options on how the answers are written."""
 _PROMPT = "> "
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering(Answering):
+    """How `memos chat` answers."""
+
+    generate: Annotated[bool, opt("--generate", "Let the model write the answers.", ANSWER)] = False
+    text: Annotated[bool, opt("--text", "Read the whole conversation again at each turn.", ANSWER)] = False
+    max_tokens: Annotated[
+        int, opt("--max-tokens", "Length of an answer. Default: query.max_tokens.", ANSWER, min=0)
+    ] = 0
 
 
 def chat(
     state: State,
     filters: Filters,
     model: Model = None,
-    quote: Annotated[bool, opt("--quote", "Answer with sentences of your memories.", _ANSWER)] = False,
-    generate: Annotated[bool, opt("--generate", "Let the model write the answers.", _ANSWER)] = False,
-    text: Annotated[bool, opt("--text", "Read the whole conversation again at each turn.", _ANSWER)] = False,
-    max_tokens: Annotated[
-        int, opt("--max-tokens", "Length of an answer. Default: query.max_tokens.", _ANSWER, min=0)
-    ] = 0,
-    temperature: Annotated[
-        float | None,
-        opt("--temperature", "Randomness; 0 is none. Default: query.temperature.", _ANSWER, min=0),
-    ] = None,
-    seed: Annotated[int, opt("--seed", "Seed of the randomness.", _ANSWER)] = 0,
-    system: Annotated[str, opt("--system", "Instructions instead of the default ones.", _ANSWER)] = "",
+    *,
+    answering: _Answering,
     no_save: Annotated[bool, opt("--no-save", "Do not store the chat or the lines you type.")] = False,
     yes: Yes = False,
 ) -> None:
@@ -58,24 +58,20 @@ def chat(
 
     Exit codes: 3 if a line of a script fails, 15 if the model is missing.
 
-    \b
     Example:
       memos chat
       memos chat --view work --no-save
       printf 'Who keeps the keys?\\nSince when?\\n' | memos chat --json
     """
-    if quote and generate:
-        raise UsageError("--quote and --generate do not go together", "choose one")
+    answering.require_one()
     output = state.output
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not output.json
     with state.open(reader=model) as memos:
         from memos_cli.interface.ask.chat_session import may_save
-        from memos_cli.interface.options import AnswerOptions
 
-        way = "quote" if quote else "model" if generate else ""
-        options = AnswerOptions(max_tokens, temperature, seed, system, state.view, text, answer=way)
+        options = answering.read(state.view)
         filter, problem = filters.read(memos), "" if no_save else may_save(memos)
-        if model or generate:
+        if model or answering.generate:
             memos.model_name  # noqa: B018 (a model that is missing is reported before the first question)
         if problem:
             output.note(f"note: this chat is not stored: {problem}")
@@ -175,16 +171,11 @@ class _Interrupts:
             self.is_answering = False
 
 
-def _end_normally(number: int, frame: FrameType | None) -> None:
-    """End the process normally, so that the turns so far are stored."""
-    raise SystemExit(128 + number)
-
-
 def _converse(talk: Talk) -> None:
     """Read lines and answer them until the user ends the chat."""
     interrupts, output = _Interrupts(), talk.output
     before = signal.signal(signal.SIGINT, interrupts)
-    signal.signal(signal.SIGHUP, _end_normally)
+    signal.signal(signal.SIGHUP, leave)
     output.note(f"{_describe_answers(talk)} /help lists the commands.")
     try:
         while True:

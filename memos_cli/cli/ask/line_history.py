@@ -7,11 +7,12 @@ or with secrets.
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
+
+from memos_cli.files import write_whole
 
 NAME = "chat_history"
 MOST = 1000
@@ -28,7 +29,7 @@ class LineHistory:
         self._path = path
         self._readline = _open_readline(words)
         lines = _read(path)
-        if len(lines) > MOST:
+        if path and len(lines) > MOST:
             _write(path, lines[-MOST:])
         for line in lines[-MOST:]:
             self._show(line)
@@ -64,15 +65,10 @@ class LineHistory:
             for at in range(self._readline.get_current_history_length(), 0, -1):
                 if is_gone(self._readline.get_history_item(at) or ""):
                     self._readline.remove_history_item(at - 1)
-        drop_lines(self._path, is_gone)
-
-
-def drop_lines(path: Path | None, is_gone: Callable[[str], bool]) -> None:
-    """Remove lines from a history file."""
-    lines = _read(path)
-    kept = [line for line in lines if not is_gone(line)]
-    if len(kept) < len(lines):
-        _write(path, kept)
+        lines = _read(self._path)
+        kept = [line for line in lines if not is_gone(line)]
+        if self._path and len(kept) < len(lines):
+            _write(self._path, kept)
 
 
 def _open_readline(words: Sequence[str]) -> ModuleType | None:
@@ -102,16 +98,6 @@ def _read(path: Path | None) -> list[str]:
         return []
 
 
-def _write(path: Path | None, lines: Sequence[str]) -> None:
-    """Replace the file; a reader sees the old or the new one."""
-    if path is None:
-        return
+def _write(path: Path, lines: Sequence[str]) -> None:
     with suppress(OSError):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{NAME}.")  # of mode 0600
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in lines)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink()
-            raise
+        write_whole(path, "".join(f"{line}\n" for line in lines).encode())

@@ -9,16 +9,13 @@ from memos_cli.cli.ask.batch import Batch, answer_batch
 from memos_cli.cli.context import State, nothing_found
 from memos_cli.cli.inputs import read_argument, read_time
 from memos_cli.cli.process_age import process_age
-from memos_cli.cli.shared_options import Filters, Model, Now, arg, opt
+from memos_cli.cli.shared_options import Answering, Filters, Model, Now, arg, opt
 from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.cli.output import Output
     from memos_cli.interface.memory import Memos
     from memos_cli.interface.results import Answer
-
-_ANSWER = "Answer"
-"""Section of the options on how the answer is written."""
 
 
 def query(
@@ -27,20 +24,8 @@ def query(
     question: Annotated[str, arg("[QUESTION]", "The question, or - for stdin.")] = "",
     model: Model = None,
     explain: Annotated[bool, opt("--explain", "Show the plan; do not run the model.")] = False,
-    quote: Annotated[bool, opt("--quote", "Answer with sentences of your memories.", _ANSWER)] = False,
-    generate: Annotated[bool, opt("--generate", "Let the model write the answer.", _ANSWER)] = False,
-    text: Annotated[
-        bool, opt("--text", "Read memories as text, even if a saved state exists.", _ANSWER)
-    ] = False,
-    max_tokens: Annotated[
-        int, opt("--max-tokens", "Length of the answer. Default: query.max_tokens.", _ANSWER, min=0)
-    ] = 0,
-    temperature: Annotated[
-        float | None,
-        opt("--temperature", "Randomness; 0 is none. Default: query.temperature.", _ANSWER, min=0),
-    ] = None,
-    seed: Annotated[int, opt("--seed", "Seed of the randomness.", _ANSWER)] = 0,
-    system: Annotated[str, opt("--system", "Instructions instead of the default ones.", _ANSWER)] = "",
+    *,
+    answering: Answering,
     now: Now = "",
     batch: Batch = "",
 ) -> None:
@@ -54,7 +39,6 @@ def query(
 
     Exit codes: 3 if a line of a batch fails, 15 if the model is missing.
 
-    \b
     Example:
       memos query "Which port does the staging database use?"
       memos query "What did we decide last month?" --explain
@@ -64,30 +48,18 @@ def query(
 
     if batch and question:
         raise UsageError("a question and --batch do not go together", "put the question into the batch")
-    if quote and generate:
-        raise UsageError("--quote and --generate do not go together", "choose one")
+    answering.require_one()
     output = state.output
     with state.open(reader=model) as memos:
-        from memos_cli.interface.options import AnswerOptions
-
-        moment = read_time(memos, now) if now else None
-        way = "quote" if quote else "model" if generate else ""
-        manner = AnswerOptions(max_tokens, temperature, seed, system, state.view, text, moment, way)
-        ask = partial(memos.query, options=manner)
+        options = answering.read(state.view, read_time(memos, now))
+        ask = partial(memos.query, options=options)
         if batch:
-            answer_batch(
-                state,
-                memos,
-                batch,
-                filters,
-                0,
-                lambda request, filter, _: answer_row(ask(request, filter=filter)),
-            )
+            answer_batch(state, memos, batch, filters, lambda q, filter, k: answer_row(ask(q, filter=filter)))
             return
         filter = filters.read(memos)
         request = read_argument(output, question)
         if explain:
-            plan = memos.plan(request, filter=filter, options=manner)
+            plan = memos.plan(request, filter=filter, options=options)
             record = {"question": request, "plan": plan_row(plan), "sources": source_rows(plan)}
             output.result(record, *plan_lines(plan))
         elif output.json:
@@ -103,14 +75,13 @@ def _print_rest(memos: Memos, output: Output, answer: Answer) -> None:
     from memos_cli.cli.results.answers import nearest_line, quoted_lines, source_lines
 
     output.text("")
-    lines = (
-        quoted_lines(answer) if answer.mode == "quote" else source_lines(answer) if answer.answered else []
-    )
-    for line in lines:
-        output.text(line)
+    if answer.mode == "quote":
+        output.lines(quoted_lines(answer))
+    elif answer.answered:
+        output.lines(source_lines(answer))
     if not answer.answered and answer.nearest:
         output.text(nearest_line(answer.nearest.cube))
-    if not answer.answered and not answer.nearest and memos.is_empty():
+    elif not answer.answered and memos.is_empty():
         output.note(nothing_found(memos))
     output.notes(answer.plan.notes)
     if answer.unsupported:

@@ -29,7 +29,6 @@ def search(
     With --batch, each line is plain text, or {"query": …, "k": …, "tag": …, "type": …, "source": …,
     "after": …, "before": …}, and each answer is {"query": …, "results": […]}. Exit code 3 if a line fails.
 
-    \b
     Example:
       memos search "when are backups made" -k 3
       memos search 气候政策 --after 30d --json
@@ -42,17 +41,17 @@ def search(
         raise UsageError("--as-of and --batch do not go together", "search as of a time one by one")
     output = state.output
     with state.open() as memos:
-        moment = read_time(memos, now) if now else None
+        moment = read_time(memos, now)
         if batch:
 
             def find(request: str, filter: Filter, k: int) -> dict[str, Any]:
                 found = memos.search(request, filter=filter, k=k, now=moment)
                 return {"results": [hit_row(hit) for hit in found.hits]}
 
-            answer_batch(state, memos, batch, filters, k, find)
+            answer_batch(state, memos, batch, filters, find, k)
             return
         filter = filters.read(memos)
-        at = read_time(memos, as_of) if as_of else None
+        at = read_time(memos, as_of)
         found = memos.search(read_argument(output, words), filter=filter, k=k, at=at, now=moment)
         nothing = "" if found.hits else nothing_found(memos)
     output.notes(found.notes)

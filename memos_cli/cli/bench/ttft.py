@@ -34,7 +34,6 @@ def ttft(
     vault; your vaults are not touched. Seconds are medians, with minimum and maximum in brackets. The floor
     is the least time possible: reading the state's file and the question.
 
-    \b
     Example:
       memos bench ttft
       memos bench ttft --tokens 512,1024 --no-cold --plot speed-up.svg

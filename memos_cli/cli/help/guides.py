@@ -21,7 +21,6 @@ def show_guide(
 ) -> None:
     """Show a guide, or list the guides. For the options of a command: memos COMMAND --help.
 
-    \b
     Example:
       memos help
       memos help importing

@@ -20,7 +20,6 @@ def write_manuals(
 ) -> None:
     """Write a manual page for each command, for man.
 
-    \b
     Example:
       memos man ~/.local/share/man/man1
       man memos-search

@@ -97,7 +97,6 @@ def completion(
     It completes commands, options, ids, tags, views, models and settings. It reads the vault as you, and
     offers only what you may read.
 
-    \b
     Example:
       memos completion bash --install
       memos completion zsh > ~/.zfunc/_memos
@@ -112,8 +111,7 @@ def completion(
         return
     file = _save(chosen)
     state.output.result({"shell": name, "file": str(file)}, str(file))
-    if not state.output.json:
-        state.output.note(chosen.next_step.format(file=file, folder=file.parent))
+    state.output.hint(chosen.next_step.format(file=file, folder=file.parent))
 
 
 def _save(shell: _Shell) -> Path:

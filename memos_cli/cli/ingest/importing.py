@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.ingest.source_options import (
-    READING,
-    Embed,
-    Encoding,
-    NewTags,
-    Quarantine,
-    Secrets,
-    quarantine_policy,
-    read_options,
-    report_rest,
-)
+from memos_cli.cli.ingest.source_options import READING, SourceOptions, report_rest
+from memos_cli.cli.output import counts, local_time, time_of
 from memos_cli.cli.shared_options import DryRun, arg, opt
 from memos_cli.counts import counted, sized
 from memos_cli.errors import UsageError, require_known
@@ -34,6 +25,22 @@ SHOWN = 20
 """Sources that a dry run lists one by one."""
 _BUNDLE = "Bundles of memos"
 """Section of the options for bundles (mip)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Options(SourceOptions):
+    """How ``memos import`` reads and stores an export."""
+
+    trust: Annotated[bool, opt("--trust", "Trust its signer from now on.", _BUNDLE)] = False
+    identity: Annotated[str, opt("--identity FILE", "age key file that decrypts it.", _BUNDLE)] = ""
+    with_grants: Annotated[
+        bool, opt("--with-grants", "Apply its grants to memories that are new here.", _BUNDLE)
+    ] = False
+    date_order: Annotated[
+        str, opt("--date-order ORDER", "Dates such as 3/4/26: dmy, mdy or ymd. Default: detect it.", READING)
+    ] = ""
+    reread: Annotated[bool, opt("--reread", "Bring back memories that you forgot.")] = False
+    dry_run: DryRun = False
 
 
 def import_(
@@ -50,21 +57,8 @@ def import_(
     discover: Annotated[
         bool, opt("--discover", "List the conversations on this machine; import nothing.")
     ] = False,
-    tag: NewTags = None,
-    secrets: Secrets = "",
-    encoding: Encoding = "",
-    quarantine: Quarantine = None,
-    embed: Embed = True,
-    trust: Annotated[bool, opt("--trust", "Trust its signer from now on.", _BUNDLE)] = False,
-    identity: Annotated[str, opt("--identity FILE", "age key file that decrypts it.", _BUNDLE)] = "",
-    with_grants: Annotated[
-        bool, opt("--with-grants", "Apply its grants to memories that are new here.", _BUNDLE)
-    ] = False,
-    date_order: Annotated[
-        str, opt("--date-order ORDER", "Dates such as 3/4/26: dmy, mdy or ymd. Default: detect it.", READING)
-    ] = "",
-    reread: Annotated[bool, opt("--reread", "Bring back memories that you forgot.")] = False,
-    dry_run: DryRun = False,
+    *,
+    options: _Options,
 ) -> None:
     """Import conversations and memories of other programs.
 
@@ -77,18 +71,14 @@ def import_(
 
     Exit codes: 3 if some of it cannot be imported, 14 if a signature or a right is missing.
 
-    \b
     Example:
       memos import ~/Downloads/chatgpt-export.zip --dry-run
       memos import --discover
       memos import ~/.claude/projects --quarantine
       memos export --tag team | memos import - --vault ~/team
     """
-    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-    from memos_cli.interface.options import IngestOptions
-
-    if date_order:
-        require_known("date order", date_order, ("dmy", "mdy", "ymd"))
+    if options.date_order:
+        require_known("date order", options.date_order, ("dmy", "mdy", "ymd"))
     output = state.output
     if discover:
         _discover(state, path)
@@ -96,54 +86,40 @@ def import_(
     if path is None:
         raise UsageError("the path to import is missing", "memos import PATH, or memos import --discover")
     with state.open() as memos:
-        hints = read_options(memos, secrets, encoding)
-        wishes = IngestOptions(
-            hints=hints,
-            terms=NewMemoryFields(tags=tuple(tag or ())),
-            quarantine=quarantine_policy(memos, quarantine),
-            reread=reread,
-        )
+        wanted = options.read(memos, reread=options.reread)
         with (
             _file_of(path, memos) as file,
             output.progress("memories", "vectors") as (count_drafts, count_vectors),
         ):
             made = memos.import_export(
-                file, options=wishes, kind=kind, embed=embed, dry_run=dry_run, trust=trust, identity=identity,
-                with_grants=with_grants, date_order=date_order, on_drafts=count_drafts,
-                on_vectors=count_vectors, on_source=output.note if output.verbose else lambda uri: None,
+                file, options=wanted, kind=kind, embed=options.embed, dry_run=options.dry_run,
+                trust=options.trust, identity=options.identity, with_grants=options.with_grants,
+                date_order=options.date_order, on_drafts=count_drafts, on_vectors=count_vectors,
+                on_source=output.detail,
             )  # fmt: skip
     sources = [dict(zip(("uri", "title", "memories"), each, strict=True)) for each in made.sources]
     known = {"kind": made.kind, "sources": sources, "links": made.links, "pinned": made.pinned}
-    output.result({**known, "dry_run": dry_run, **asdict(made.done)}, *_lines(made, dry_run))
+    record = {**known, "dry_run": options.dry_run, **asdict(made.done)}
+    output.result(record, *_lines(made, options.dry_run))
     report_rest(state, made.done, partly=bool(made.sources))
 
 
 def _discover(state: State, path: Path | None) -> None:
     """List the conversations of programs on this machine."""
-    from memos_cli.cli.results.memories import local_time, time_of
-    from memos_cli.interface.importing.programs.discovery import Discovered, discover
+    from memos_cli.interface.importing.programs.discovery import discover
 
     if path is not None:
         raise UsageError(
             "--discover looks in the usual folders of programs; it takes no PATH", "memos import PATH"
         )
-
-    def record(found: Discovered) -> dict[str, object]:
-        return {**asdict(found), "first": time_of(found.first), "last": time_of(found.last)}
-
-    def cells(found: Discovered) -> Sequence[object]:
-        first, last = (local_time(time)[:10] for time in (found.first, found.last))
-        return (
-            found.program,
-            found.conversations,
-            first,
-            last,
-            sized(found.bytes),
-            found.problem or found.command,
-        )
-
     state.output.listing(
-        discover(), record, "program, conversations, oldest, newest, size, import with", cells,
+        discover(),
+        lambda each: {**asdict(each), "first": time_of(each.first), "last": time_of(each.last)},
+        "program, conversations, oldest, newest, size, import with",
+        lambda each: (
+            each.program, each.conversations, local_time(each.first)[:10], local_time(each.last)[:10],
+            sized(each.bytes), each.problem or each.command,
+        ),
         empty="no conversations in the usual folders of known programs; to import others: memos import PATH",
     )  # fmt: skip
 
@@ -152,8 +128,7 @@ def _lines(made: Imported, dry_run: bool) -> Iterator[str]:
     count = sum(memories for _, _, memories in made.sources)
     yield f"{made.kind}: {counted(count, 'memory')} of {counted(len(made.sources), 'source')}"
     if not dry_run:
-        parts = ("added", "versions", "unchanged", "embedded")
-        yield "  ".join(f"{part} {getattr(made.done, part)}" for part in parts)
+        yield counts(made.done, "added versions unchanged embedded")
         return
     for uri, title, memories in made.sources[:SHOWN]:
         yield f"  {memories:6} {title or uri}"

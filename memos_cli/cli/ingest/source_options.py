@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from memos_cli.counts import counted
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
-    from memos_cli.interface.options import ReadOptions
+    from memos_cli.interface.options import IngestOptions, ReadOptions
     from memos_cli.interface.results import Ingested
 
 READING, STORING = "Reading", "Storing"
@@ -32,6 +33,29 @@ Quarantine = Annotated[
 Embed = Annotated[bool, opt("--embed/--no-embed", "Compute the vectors now.", STORING)]
 
 
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How ``memos import`` and ``memos watch`` store what they read."""
+
+    tag: NewTags = None
+    secrets: Secrets = ""
+    encoding: Encoding = ""
+    quarantine: Quarantine = None
+    embed: Embed = True
+
+    def read(self, memos: Memos, **more: Any) -> IngestOptions:
+        """Return these options and ``more`` of them. Raises UsageError for a bad value."""
+        from memos_cli.infrastructure.memories.transaction import NewMemoryFields
+        from memos_cli.interface.options import IngestOptions
+
+        return IngestOptions(
+            hints=read_options(memos, self.secrets, self.encoding),
+            terms=NewMemoryFields(tags=tuple(self.tag or ())),
+            quarantine=quarantine_policy(memos, self.quarantine),
+            **more,
+        )
+
+
 def read_options(memos: Memos, secrets: str, encoding: str, **more: Any) -> ReadOptions:
     """Return how sources are read. Raises UsageError for an unknown encoding."""
     from memos_cli.interface.ingest.sources.decoding import find_codec
@@ -44,6 +68,7 @@ def read_options(memos: Memos, secrets: str, encoding: str, **more: Any) -> Read
         encoding=encoding,
         fallback=settings.ingest_encoding,
         secrets=secrets or settings.ingest_secrets,
+        chunk_chars=settings.ingest_chunk,
         **more,
     )
 
@@ -63,8 +88,8 @@ def report_rest(state: State, done: Ingested, *, partly: bool) -> None:
     for failure in done.failed:
         hint = f" ({failure.hint})" if failure.hint else ""
         output.failure(f"failed: {failure.source}: {failure.reason}{hint}")
-    if done.without_vector and not output.json:
+    if done.without_vector:
         waiting = counted(done.without_vector, "memory has", "memories have")
-        output.note(f"note: {waiting} no vector yet; run `memos embed`")
+        output.hint(f"note: {waiting} no vector yet; run `memos embed`")
     if done.failed:
         raise typer.Exit(3 if partly else 1)

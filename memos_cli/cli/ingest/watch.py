@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memos_cli.cli.context import State
-from memos_cli.cli.ingest.source_options import (
-    READING,
-    Embed,
-    Encoding,
-    NewTags,
-    Quarantine,
-    Secrets,
-    quarantine_policy,
-    read_options,
-)
+from memos_cli.cli.ingest.source_options import READING, SourceOptions
+from memos_cli.cli.output import counts, time_of
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.errors import UsageError
-from memos_cli.moments import format_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.watch.watching import Round
@@ -37,11 +28,8 @@ def watch(
     state: State,
     folders: Annotated[list[str] | None, arg("[FOLDER…]", "Folders to ingest.")] = None,
     store: Stores = None,
-    tag: NewTags = None,
-    secrets: Secrets = "",
-    encoding: Encoding = "",
-    quarantine: Quarantine = None,
-    embed: Embed = True,
+    *,
+    sources: SourceOptions,
     prune: Annotated[bool, opt("--prune", "Archive memories whose text is no longer in the source.")] = False,
     settle: Annotated[
         float, opt("--settle SECONDS", "Read a file when it has not changed for this long.", READING, min=0)
@@ -62,13 +50,10 @@ def watch(
 
     Exit codes: 11 if another process watches; with --once, 3 if some of it cannot be read.
 
-    \b
     Example:
       memos watch ~/notes --tag notes --prune
       memos watch --store ~/Downloads/Telegram/result.json --once
     """
-    from memos_cli.infrastructure.memories.transaction import NewMemoryFields
-    from memos_cli.interface.options import IngestOptions
     from memos_cli.interface.watch.watching import WatchOptions
     from memos_cli.interface.watch.watching import watch as keep_up_to_date
 
@@ -81,13 +66,9 @@ def watch(
         _report(state, found, memos.now(), always=once)
 
     with state.open() as memos:
-        ingest_options = IngestOptions(
-            hints=read_options(memos, secrets, encoding, chunk_chars=memos.settings.ingest_chunk),
-            terms=NewMemoryFields(tags=tuple(tag or ())),
-            quarantine=quarantine_policy(memos, quarantine),
-            prune=prune,
+        options = WatchOptions(
+            paths, stores, sources.read(memos, prune=prune), sources.embed, settle, interval, once
         )
-        options = WatchOptions(paths, stores, ingest_options, embed, settle, interval, once)
         with nullcontext() if once else _until_stopped(state):
             keep_up_to_date(
                 memos, options, report, lambda note: output.note(f"note: {note}"),
@@ -124,11 +105,10 @@ def _paths(given: list[str] | None, *, is_folder: bool) -> tuple[Path, ...]:
 def _report(state: State, found: Round, now: int, *, always: bool) -> None:
     output, done = state.output, found.done
     if output.json and (found.is_new or always):
-        row = {"time": format_time(now), "path": str(found.path), "what": found.what}
+        row = {"time": time_of(now), "path": str(found.path), "what": found.what}
         output.record({**row, "error": found.error, **asdict(done)})
     elif not output.json and (always or output.verbose or (found.is_new and not found.error)):
-        counts = "  ".join(f"{name} {getattr(done, name)}" for name in ("added", "versions", "archived"))
-        output.result(None, f"{found.path}: {counts}", quiet=True)
+        output.result(None, f"{found.path}: {counts(done, 'added versions archived')}", quiet=True)
     if found.error:
         output.failure(f"failed: {found.path}: {found.error}")
     for failure in done.failed:

@@ -15,7 +15,6 @@ def archive(state: State, selection: Selection) -> None:
 
     Nothing is deleted; `memos restore` undoes it.
 
-    \b
     Example:
       memos archive 01K3ZQ
       memos archive --tag old-job
@@ -32,7 +31,6 @@ def restore(state: State, selection: Selection) -> None:
 
     They no longer expire. A memory that no user has approved goes back to quarantine (`memos quarantine`).
 
-    \b
     Example:
       memos restore 01K3ZQ
       memos list --state archived --tag work --json | jq -r .id | memos restore -
@@ -48,7 +46,6 @@ def restore(state: State, selection: Selection) -> None:
 def freeze(state: State, ids: Ids) -> None:
     """Make memories read-only: no edit, no forget.
 
-    \b
     Example:
       memos freeze 01K3ZQ
     """
@@ -60,7 +57,6 @@ def freeze(state: State, ids: Ids) -> None:
 def unfreeze(state: State, ids: Ids) -> None:
     """Make frozen memories editable again.
 
-    \b
     Example:
       memos unfreeze 01K3ZQ
     """
@@ -77,7 +73,6 @@ def diff(
 ) -> None:
     """Show what changed between two versions, as diff -u does.
 
-    \b
     Example:
       memos diff 01K3ZQ
       memos diff 01K3ZQ --from 1 --to 3
@@ -96,7 +91,6 @@ def rollback(
 
     It becomes a new version; none is lost.
 
-    \b
     Example:
       memos rollback 01K3ZQ --to 2
     """

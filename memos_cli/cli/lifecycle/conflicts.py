@@ -28,7 +28,6 @@ def conflicts(
     `memos maintain` and `memos ingest` guess which pairs contradict each other. Until you resolve a pair,
     answers show both. Resolving archives one of them.
 
-    \b
     Example:
       memos conflicts
       memos conflicts 01K3ZQ --resolve keep-newest
@@ -38,20 +37,16 @@ def conflicts(
 
     output = state.output
     with state.open() as memos:
-        if resolve:
-            pairs = memos.resolve(resolve, read_ids(ids or []))
-        else:
-            pairs = memos.conflicts(read_ids(ids or []), similar=similar)
+        named = read_ids(ids or [])
+        pairs = memos.resolve(resolve, named) if resolve else memos.conflicts(named, similar=similar)
 
     def record(pair: Conflict) -> dict[str, Any]:
         archived = {"archived": pair.archived or None} if resolve else {}
         return {"kind": pair.kind, "older": cube_row(pair.older), "newer": cube_row(pair.newer), **archived}
 
     def outcome(pair: Conflict) -> str:
-        if not resolve:
-            return pair.kind
         if not pair.archived:
-            return "kept both"
+            return "kept both" if resolve else pair.kind
         return f"archived the {'older' if pair.archived == pair.older.id else 'newer'}"
 
     def cells(cube: Cube) -> tuple[str, str]:
@@ -64,9 +59,6 @@ def conflicts(
         lambda pair: (outcome(pair), *cells(pair.older), *cells(pair.newer)),
         empty="there is nothing to resolve" if resolve else "no memories contradict each other",
     )
-    if output.json or not pairs:
-        return
-    if resolve:
-        output.note(f"resolved {counted(len(pairs), 'conflict')}")
-    else:
-        output.note("resolve them: memos conflicts --resolve keep-newest, keep-both, or the ID to keep")
+    if pairs:
+        advice = "resolve them: memos conflicts --resolve keep-newest, keep-both, or the ID to keep"
+        output.hint(f"resolved {counted(len(pairs), 'conflict')}" if resolve else advice)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.inputs import decode_input, read_end, read_ids, read_text
+from memos_cli.cli.inputs import decode_input, read_ids, read_text
 from memos_cli.cli.output import Output
 from memos_cli.cli.shared_options import Ids, arg, opt
 from memos_cli.errors import Conflict, UsageError
@@ -35,7 +35,6 @@ def edit(
 
     --expires and --sensitivity change many memories at once, one of the two at a time.
 
-    \b
     Example:
       memos edit 01K3ZQ
       memos edit 01K3ZQ --text "The staging database listens on port 5434."
@@ -48,7 +47,7 @@ def edit(
             "--expires and --sensitivity do not go together with other changes", "run edit once for each"
         )
     if expires:
-        return _expire(state, ids, expires)
+        return expire(state, ids, expires)
     if sensitivity:
         return mark(state, sensitivity, ids)
     output = state.output
@@ -76,11 +75,15 @@ def expire(
 ) -> None:
     """Set when memories expire. The new spelling is `memos edit --expires`.
 
-    \b
     Example:
       memos expire 01K3ZQ --at 30d
     """
-    _expire(state, ids, at)
+    from memos_cli.interface.time.typed_times import read_end
+
+    with state.open() as memos:
+        end, uses = read_end(at, memos.now())
+        done = memos.expire(read_ids(ids), end, uses=uses)
+    report_changed(state.output, done)
 
 
 def mark(
@@ -90,19 +93,11 @@ def mark(
 ) -> None:
     """Set how sensitive memories are. The new spelling is `memos edit --sensitivity`.
 
-    \b
     Example:
       memos mark secret 01K3ZQ
     """
     with state.open() as memos:
         done = memos.mark(read_ids(ids), level)
-    report_changed(state.output, done)
-
-
-def _expire(state: State, ids: list[str], when: str) -> None:
-    with state.open() as memos:
-        end, uses = read_end(memos, when)
-        done = memos.expire(read_ids(ids), end, uses=uses)
     report_changed(state.output, done)
 
 
@@ -156,7 +151,6 @@ def tag(
 
     Tags may be paths: --tag work also finds work/climate.
 
-    \b
     Example:
       memos tag 01K3ZQ 01K3ZR --add work/climate --remove inbox
     """

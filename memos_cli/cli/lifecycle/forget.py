@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from memos_cli.cli.context import State
-from memos_cli.cli.output import Output, excerpt
+from memos_cli.cli.output import excerpt
 from memos_cli.cli.results.memories import pick
 from memos_cli.cli.shared_options import DryRun, Selection, Yes
 from memos_cli.counts import counted
-from memos_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memos_cli.interface.results import Forgotten
@@ -26,7 +24,6 @@ def forget(state: State, selection: Selection, dry_run: DryRun = False, yes: Yes
     promote the other memories again. The source file stays as it is; only `memos ingest --reread` brings
     its memories back. This cannot be undone.
 
-    \b
     Example:
       memos forget 01K3ZQ --dry-run
       memos forget --tag old-job --yes
@@ -38,7 +35,11 @@ def forget(state: State, selection: Selection, dry_run: DryRun = False, yes: Yes
         is_preview = dry_run or not yes
         gone = memos.forget(ids, filter=filter, dry_run=is_preview)
         if is_preview and not dry_run and gone.cubes:
-            _confirm(output, gone)
+            memories = counted(len(gone.cubes), "memory")
+            output.require_yes(
+                f"{memories} would be forgotten", "add --yes to forget them, or --dry-run to see them",
+                _listed(gone), f"Forget {memories} for good?", "nothing was forgotten",
+            )  # fmt: skip
             # Forget exactly what was shown, even if other memories match the filter by now.
             gone = memos.forget([cube.id for cube in gone.cubes], dry_run=False, exactly=True)
     if filter and not gone.cubes:
@@ -46,8 +47,7 @@ def forget(state: State, selection: Selection, dry_run: DryRun = False, yes: Yes
     if output.json:
         output.record(_record(gone))
         return
-    for line in (*(_listed(gone) if dry_run else ()), _summary(gone, dry_run)):
-        output.text(line)
+    output.lines([*(_listed(gone) if dry_run else ()), _summary(gone, dry_run)])
     output.notes(_rest(gone, dry_run))
 
 
@@ -90,19 +90,6 @@ def _rest(gone: Forgotten, dry_run: bool) -> Iterator[str]:
         )
     if gone.adapters and not dry_run:
         yield f"to train the adapters again without it: memos show {gone.adapters[0]}"
-
-
-def _confirm(output: Output, gone: Forgotten) -> None:
-    """Show what would be forgotten, and ask. Raises UsageError if nobody can answer, or if they refuse."""
-    memories = counted(len(gone.cubes), "memory")
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"{memories} would be forgotten", "add --yes to forget them, or --dry-run to see them"
-        )
-    for line in _listed(gone):
-        output.text(line)
-    if not output.confirm(f"Forget {memories} for good?"):
-        raise UsageError("nothing was forgotten", "")
 
 
 def _listed(gone: Forgotten) -> Iterator[str]:

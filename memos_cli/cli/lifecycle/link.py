@@ -21,7 +21,6 @@ def link(
 
     `memos show --graph` follows links.
 
-    \b
     Example:
       memos link 01K3ZQ part_of 01K3ZR
       memos link 01K3ZQ contradicts 01K400
@@ -45,7 +44,6 @@ def merge(
 
     The old ones stay, linked to it, but searches no longer find them. --undo restores them.
 
-    \b
     Example:
       memos merge 01K3ZQ 01K3ZR
       memos merge 01K3ZQ 01K3ZR --text "The cat is called Miso; she is nine."
@@ -69,7 +67,6 @@ def slice_(
 
     The long one is archived, and the parts are linked to it.
 
-    \b
     Example:
       memos slice 01K3ZQ --size 500
     """

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from memos_cli.cli.context import State, nothing_found
 from memos_cli.cli.help_layout import FILTER, OUTPUT
 from memos_cli.cli.inputs import read_time
-from memos_cli.cli.output import excerpt
+from memos_cli.cli.output import excerpt, local_time, time_of
 from memos_cli.cli.shared_options import AsOf, Filters, Id, opt
 from memos_cli.errors import UsageError
+from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
-    from memos_cli.cube import Cube
     from memos_cli.interface.lifecycle.linking import LinkStep
     from memos_cli.interface.results import MemoryDetails
 
@@ -32,7 +33,6 @@ def list_(
 ) -> None:
     """List memories, saved states and adapters, newest first.
 
-    \b
     Example:
       memos list --tag work --after 30d
       memos list --state archived --json | jq -r .id
@@ -42,21 +42,18 @@ def list_(
     from memos_cli.cli.results.derived import Derived
     from memos_cli.cube import PAYLOADS, STATES
 
-    if payload not in ("", "plaintext") and (filters.tags or filters.types or filters.source):
+    if payload not in ("", "plaintext") and (filters.tag or filters.type or filters.source):
         raise UsageError("--tag, --type and --source are for memories", f"memos list --payload {payload}")
     with state.open() as memos:
         filter = filters.read(memos)
         if states:
             filter = replace(filter, states=STATES if "all" in states else tuple(states))
-        every = PAYLOADS if not filters.types else ("plaintext",)  # states and adapters have no semantic type
+        every = PAYLOADS if not filters.type else ("plaintext",)  # states and adapters have no semantic type
         filter = replace(filter, payloads=(payload,) if payload else every)
         derived = Derived(memos.activations(), memos.adapters())
-        found: Iterable[Cube]
-        if as_of:
-            at = read_time(memos, as_of)
-            found = memos.cubes_at(at, filter=filter, limit=limit or -1, newest=not oldest)
-        else:
-            found = memos.cubes(filter=filter, limit=limit or -1, newest=not oldest)
+        at = read_time(memos, as_of)
+        read = memos.cubes if at is None else partial(memos.cubes_at, at)
+        found = read(filter=filter, limit=limit or -1, newest=not oldest)
         state.output.listing(
             found,
             derived.record,
@@ -76,43 +73,38 @@ def show(
 
     The id of a saved state or an adapter shows what it was made from, and how an adapter passed its tests.
 
-    \b
     Example:
       memos show 01K3ZQ
       memos show 01K3ZQ --graph --depth 3
     """
-    from memos_cli.cli.results.derived import activation_row, adapter_row
-    from memos_cli.cli.results.memories import cube_row, link_row
-
-    output = state.output
     if graph:
-        with state.open() as memos:
-            steps = memos.walk(id, depth=depth)
-        for step in steps:
-            cube = step.cube
-            link = link_row(step.link)
-            output.result(
-                {"depth": step.depth, "id": cube.id, "text": cube.text, "link": link}, _step_line(step)
-            )
+        _show_links(state, id, depth)
         return
+    from memos_cli.cli.results.derived import derived_row
+    from memos_cli.cli.results.memories import cube_row, pick
+
     with state.open() as memos:
         shown = memos.show(id)
-    row = cube_row(shown.cube)
-    own: dict[str, Any] = {}
-    if shown.activation:
-        own = {"activation": activation_row(shown.activation)}
-    elif shown.parametric:
-        own = {"parametric": adapter_row(shown.parametric)}
-    if output.json:
-        places = [_place(asdict(place)) for place in shown.places]
-        states, adapters = ([each.id for each in made] for made in (shown.states, shown.adapters))
-        output.record({**row, "places": places, "states": states, "adapters": adapters, **own})
-        return
-    for line in _lines(shown, row, next(iter(own.values()), {})):
-        output.text(line)
+    row, own = cube_row(shown.cube), derived_row(shown.activation, shown.parametric)
+    places = [
+        {**pick(each, "source span encoding reads"), "version": each.version or None} for each in shown.places
+    ]
+    states, adapters = ([each.id for each in made] for made in (shown.states, shown.adapters))
+    record = {**row, "places": places, "states": states, "adapters": adapters, **own}
+    state.output.result(record, *_lines(shown, row, *own.values()))
 
 
-def _lines(shown: MemoryDetails, row: dict[str, Any], facts: dict[str, Any]) -> Iterator[str]:
+def _show_links(state: State, id: str, depth: int) -> None:
+    from memos_cli.cli.results.memories import link_row, pick
+
+    with state.open() as memos:
+        steps = memos.walk(id, depth=depth)
+    for step in steps:
+        record = {"depth": step.depth, **pick(step.cube, "id text"), "link": link_row(step.link)}
+        state.output.result(record, _step_line(step))
+
+
+def _lines(shown: MemoryDetails, row: dict[str, Any], facts: dict[str, Any] | None = None) -> Iterator[str]:
     """Yield a memory, a state or an adapter for a person; ``facts`` are what only the last two have."""
     from memos_cli.cli.results.derived import (
         adapter_line,
@@ -122,24 +114,22 @@ def _lines(shown: MemoryDetails, row: dict[str, Any], facts: dict[str, Any]) -> 
         state_line,
     )
     from memos_cli.cli.results.memories import TIMES
-    from memos_cli.zones import show_time
 
+    skipped = {"text", "source", "span"}
     times = {name: getattr(shown.cube, name) for name in TIMES}
-    row |= {name: show_time(time) for name, time in times.items() if time is not None}
-    parts = [row.pop("text")]
+    row = {**row, **{name: show_time(time) for name, time in times.items() if time is not None}}
+    parts = [row["text"]]
     if facts:
+        skipped |= {"fingerprint", "report", "recipe", "sources"}
         if shown.parametric:
-            facts["lessons"] = lessons_line(facts["lessons"])
-            recipe = "\n".join(("recipe", *facts_lines(facts["recipe"]))) if facts["recipe"] else ""
-            parts = ["\n".join(report_lines(facts.pop("report"))), recipe]
-            facts.pop("recipe")
-        read = [f"{each['part']:<9} {each['id']} version {each['version']}" for each in facts.pop("sources")]
+            facts = {**facts, "lessons": lessons_line(facts["lessons"])}
+            recipe = ["recipe", *facts_lines(facts["recipe"])] if facts["recipe"] else []
+            parts = ["\n".join(report_lines(facts["report"])), "\n".join(recipe)]
+        read = [f"{each['part']:<9} {each['id']} version {each['version']}" for each in facts["sources"]]
         parts = [*filter(None, parts), "\n".join(read)]
-        row |= {name.replace("_", " "): value for name, value in facts.items() if name != "fingerprint"}
-    for name in ("source", "span"):
-        row.pop(name)
+        row |= {name.replace("_", " "): value for name, value in facts.items()}
     for name, value in row.items():
-        if value not in (None, "", [], False):
+        if name not in skipped and value not in (None, "", [], False):
             yield f"{name:<9} {', '.join(value) if isinstance(value, list) else value}"
     for place in shown.places:
         is_edited = 0 < place.version < shown.cube.version
@@ -160,34 +150,23 @@ def _step_line(step: LinkStep) -> str:
     return f"{'  ' * step.depth}{way}{step.cube.id}  {excerpt(step.cube.text, 60)}"
 
 
-def _place(place: dict[str, Any]) -> dict[str, Any]:
-    span = [place["span"]["start"], place["span"]["end"]]
-    return {**place, "span": span, "version": place["version"] or None}
-
-
 def history(state: State, id: Id) -> None:
     """Show all versions of a memory, and what happened to it.
 
-    \b
     Example:
       memos history 01K3ZQ
     """
-    from memos_cli.moments import format_time
-    from memos_cli.zones import show_time
-
     with state.open() as memos:
         past = memos.history(id)
-    versions = [{**asdict(v), "created": format_time(v.created)} for v in past.versions]
-    audit = [{**asdict(row), "time": format_time(row.time)} for row in past.audit]
+    versions = [{**asdict(each), "created": time_of(each.created)} for each in past.versions]
+    audit = [{**asdict(row), "time": time_of(row.time)} for row in past.audit]
     lines = []
     for row in past.audit:
         version = f"version {row.version}" if row.version else ""
-        lines.append(
-            f"{show_time(row.time)}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}"
-        )
+        time = local_time(row.time)
+        lines.append(f"{time}  {row.action:<8} {version:<11} {row.principal}  {row.detail or ''}")
     for old in past.versions:
         if old.text:  # a state or an adapter has none
-            lines.append(
-                f"\n--- version {old.version}, {show_time(old.created)}, {old.principal}\n{old.text}"
-            )
+            time = local_time(old.created)
+            lines.append(f"\n--- version {old.version}, {time}, {old.principal}\n{old.text}")
     state.output.result({"id": past.id, "versions": versions, "audit": audit}, *lines)

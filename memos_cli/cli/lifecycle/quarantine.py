@@ -21,7 +21,6 @@ def quarantine(
     Searches and queries do not find a memory from `memos ingest --quarantine` until you approve it here. The
     list shows which parts of a memory look like instructions to the model.
 
-    \b
     Example:
       memos quarantine
       memos quarantine 01K3ZQ --approve
@@ -31,26 +30,21 @@ def quarantine(
 
     if approve and reject:
         raise UsageError("--approve and --reject exclude each other", "memos quarantine")
-    if approve or reject:
+    decision = "approved" if approve else "rejected" if reject else ""
+    if decision:
         selection.require()
     output = state.output
     with state.open() as memos:
         ids, filter = selection.read(memos)
-        if approve or reject:
+        if decision:
             done = memos.review(ids, filter=filter, approve=approve)
-            what = "approved" if approve else "rejected"
-            output.result({what: [cube.id for cube in done]}, f"{what} {len(done)}")
+            output.result({decision: [cube.id for cube in done]}, f"{decision} {len(done)}")
             return
         waiting = memos.quarantined(ids, filter=filter or selection.filters.read(memos))
     output.listing(
         waiting,
         lambda each: {**cube_row(each.cube), "suspicions": list(each.suspicions)},
         "id, looks as if it, text, from",
-        lambda each: (
-            each.cube.id,
-            "; ".join(each.suspicions),
-            excerpt(each.cube.text, 80),
-            place(each.cube),
-        ),
+        lambda e: (e.cube.id, "; ".join(e.suspicions), excerpt(e.cube.text, 80), place(e.cube)),
         empty="no memory is in quarantine",
     )

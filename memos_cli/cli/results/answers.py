@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from memos_cli.cli.output import excerpt
-from memos_cli.cli.results.memories import hit_row, pick, place, time_of
+from memos_cli.cli.output import excerpt, time_of
+from memos_cli.cli.results.memories import hit_row, pick, place
 from memos_cli.counts import counted
 from memos_cli.cube import Attached, Cube, Injection, Plan, Quote
 from memos_cli.zones import show_time

@@ -26,10 +26,7 @@ class Derived:
 
     def record(self, cube: Cube) -> dict[str, Any]:
         """Return a memory, a state or an adapter as a JSON object."""
-        state, adapter = self._states.get(cube.n), self._adapters.get(cube.n)
-        extra = {"activation": activation_row(state)} if state else {}
-        extra |= {"parametric": adapter_row(adapter)} if adapter else {}
-        return {**cube_row(cube), **extra}
+        return {**cube_row(cube), **derived_row(self._states.get(cube.n), self._adapters.get(cube.n))}
 
     def cells(self, cube: Cube) -> tuple[str, str, str, str, str]:
         """Return its id, time, type, text and origin."""
@@ -41,8 +38,14 @@ class Derived:
         return cube.id, time, cube.type, cube.text, place(cube)
 
 
-def activation_row(activation: Activation) -> dict[str, Any]:
-    """Return what a saved state has beside the fields of a memory."""
+def derived_row(state: Activation | None, adapter: Adapter | None) -> dict[str, dict[str, Any]]:
+    """Return what a saved state or an adapter has beside the fields of a memory."""
+    if state:
+        return {"activation": _activation_row(state)}
+    return {"parametric": _adapter_row(adapter)} if adapter else {}
+
+
+def _activation_row(activation: Activation) -> dict[str, Any]:
     state = activation.state
     return {
         **pick(state, "model view"),
@@ -59,8 +62,7 @@ def activation_row(activation: Activation) -> dict[str, Any]:
     }
 
 
-def adapter_row(adapter: Adapter) -> dict[str, Any]:
-    """Return what an adapter has beside the fields of a memory."""
+def _adapter_row(adapter: Adapter) -> dict[str, Any]:
     return {
         "model": adapter.model,
         "bytes": adapter.size,

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from memos_cli.cli.output import time_of
 from memos_cli.cube import Cube, Hit, Span
-from memos_cli.moments import format_time
-from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.infrastructure.memories.links import Link
-
 
 TIMES = ("time", "created", "updated", "expires", "last_hit")
 """The times of a memory, by their names in a row."""
@@ -78,13 +76,3 @@ def place(cube: Cube) -> str:
     if cube.span and cube.source:
         name += f":{cube.span.start}-{cube.span.end}"
     return f"{name} {cube.ref}" if cube.ref else name
-
-
-def local_time(time: int | None) -> str:
-    """Return a time for a person; "" for none."""
-    return show_time(time) if time else ""
-
-
-def time_of(time: int | None) -> str | None:
-    """Return a time as text; None for none."""
-    return None if time is None else format_time(time)

@@ -39,7 +39,6 @@ def export(
     saved states to make again. The same content gives the same bytes, and `memos import` restores it
     unchanged.
 
-    \b
     Example:
       memos export -o memories.mip
       memos export --tag work --format markdown > work.md

@@ -14,7 +14,6 @@ Signer = Annotated[str, arg("KEY", "A public key: ed25519:…")]
 def new(state: State) -> None:
     """Create your key if there is none, and print its public half.
 
-    \b
     Example:
       memos key new
     """
@@ -24,7 +23,6 @@ def new(state: State) -> None:
 def show(state: State) -> None:
     """Print the public half of your key, for others to trust.
 
-    \b
     Example:
       memos key show
     """
@@ -42,7 +40,6 @@ def _print_key(state: State, *, make: bool) -> None:
 def list_(state: State) -> None:
     """List the signers that this vault trusts.
 
-    \b
     Example:
       memos key list
     """
@@ -62,7 +59,6 @@ def list_(state: State) -> None:
 def trust(state: State, key: Signer) -> None:
     """Trust bundles and feeds signed with this key.
 
-    \b
     Example:
       memos key trust ed25519:…
     """
@@ -74,7 +70,6 @@ def distrust(state: State, key: Signer) -> None:
 
     What you imported stays.
 
-    \b
     Example:
       memos key distrust ed25519:…
     """

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from memos_cli.cli.context import State
-from memos_cli.cli.output import Output, excerpt
+from memos_cli.cli.output import Output, excerpt, local_time, time_of
 from memos_cli.cli.results.memories import pick
 from memos_cli.cli.shared_options import DryRun, Selection, Yes, arg, opt
 from memos_cli.counts import counted
 from memos_cli.errors import Conflict, UsageError
-from memos_cli.moments import format_time
-from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
     from memos_cli.interface.memory import Memos
@@ -27,20 +24,27 @@ SHOWN = 20
 """Memories that a publisher is shown one by one."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What is published of the selected memories, as ``PublishOptions`` has it."""
+
+    redact: Annotated[bool, opt("--redact", "Mask personal data; leave out the authors.")] = False
+    licence: Annotated[str, opt("--licence SPDX", "Licence for those who use it: CC-BY-4.0, …")] = ""
+    expires: Annotated[
+        str, opt("--expires TIME", "When it ends unless you publish again: 30d, 2027-12-31.")
+    ] = ""
+    up_to: Annotated[
+        str, opt("--up-to LEVEL", "Highest sensitivity to publish. Default: sensitivity.publish.")
+    ] = ""
+
+
 def publish(
     state: State,
     *,
     name: Annotated[str, arg("[NAME]", "Name of the publication; without it, list them.")] = "",
     selection: Selection,
     to: Annotated[str, opt("--to TARGET", "A folder, or s3://bucket/folder; it gets a folder NAME.")] = "",
-    redact: Annotated[bool, opt("--redact", "Mask personal data; leave out the authors.")] = False,
-    licence: Annotated[str, opt("--licence SPDX", "Licence for those who use it: CC-BY-4.0, …")] = "",
-    expires: Annotated[
-        str, opt("--expires TIME", "When it ends unless you publish again: 30d, 2027-12-31.")
-    ] = "",
-    up_to: Annotated[
-        str, opt("--up-to LEVEL", "Highest sensitivity to publish. Default: sensitivity.publish.")
-    ] = "",
+    content: _Content,
     withdraw: Annotated[bool, opt("--withdraw", "Withdraw the whole publication.")] = False,
     replace: Annotated[
         bool, opt("--replace", "Replace what your key published there from another vault.")
@@ -55,7 +59,6 @@ def publish(
     memories that they no longer select are withdrawn. Secrets are always masked. Memories that are more
     sensitive than --up-to are not published.
 
-    \b
     Example:
       memos feed publish climate --tag climate --to ~/public --licence CC-BY-4.0
       memos feed publish climate --yes
@@ -63,40 +66,34 @@ def publish(
     """
     from memos_cli.interface.options import PublishOptions
 
-    output = state.output
     if not name:
         _list(state)
         return
-    if not selection and (redact or licence or expires or up_to):
+    if not selection and any(astuple(content)):
         raise UsageError(
             "--redact, --licence, --expires and --up-to need a selection of memories",
             f"memos feed publish {name} --tag TAG --to TARGET …",
         )
     with state.open() as memos:
-        wanted = None
-        if selection:
-            ids, filter = selection.read(memos)
-            wanted = PublishOptions(
-                ids=tuple(ids), filter=filter, redact=redact, up_to=up_to, licence=licence, expires=expires
-            )
+        ids, filter = selection.read(memos)
+        wanted = PublishOptions(tuple(ids), filter, **asdict(content)) if selection else None
         propose = partial(memos.propose, name, wanted, target=to, withdraw=withdraw, replace=replace)
         if dry_run:
-            proposal = propose()
-            output.result({**_as_record(proposal), "dry_run": True, "sent": None}, *_lines(proposal))
-            if not output.json:
-                output.notes(proposal.notes)
-            return
-        proposal, sent, is_asked = _send(memos, output, propose, yes=yes)
-    done = f"memories {sent.memories}  sent {sent.sent:,} bytes" if sent.changed else "unchanged"
-    output.result(
-        {**_as_record(proposal), "dry_run": False, "sent": asdict(sent)},
-        f"serial {sent.serial}  {done}",
-        f"memos feed subscribe {sent.url} --trust",
-    )
-    if not is_asked:
+            proposal, sent, is_shown = propose(), None, True
+        else:
+            proposal, sent, is_shown = _send(memos, state.output, propose, yes=yes)
+    record = {**_as_record(proposal), "dry_run": dry_run, "sent": sent and asdict(sent)}
+    state.output.result(record, *(_sent_lines(sent) if sent else _lines(proposal)))
+    if not is_shown:
         for why, number in proposal.held_back.items():
-            output.note(f"note: {counted(number, 'memory is', 'memories are')} not published: {why}")
-    output.notes(proposal.notes)
+            state.output.note(f"note: {counted(number, 'memory is', 'memories are')} not published: {why}")
+    for note in proposal.notes:
+        (state.output.hint if dry_run else state.output.note)(f"note: {note}")
+
+
+def _sent_lines(sent: Published) -> list[str]:
+    done = f"memories {sent.memories}  sent {sent.sent:,} bytes" if sent.changed else "unchanged"
+    return [f"serial {sent.serial}  {done}", f"memos feed subscribe {sent.url} --trust"]
 
 
 def _list(state: State) -> None:
@@ -104,9 +101,9 @@ def _list(state: State) -> None:
         made = memos.publications()
     state.output.listing(
         made,
-        lambda p: {**pick(p, "name serial"), "url": p.target, "time": format_time(p.updated)},
+        lambda p: {**pick(p, "name serial"), "url": p.target, "time": time_of(p.updated)},
         "name, serial, url, time",
-        lambda p: (p.name, p.serial, p.target, show_time(p.updated)),
+        lambda p: (p.name, p.serial, p.target, local_time(p.updated)),
         empty="nothing is published yet: memos feed publish NAME --tag TAG --to TARGET",
     )
 
@@ -122,7 +119,11 @@ def _send(
         proposal = propose()
         is_asked = not (yes or proposal.current)
         if is_asked:
-            _confirm(output, proposal)
+            output.require_yes(
+                f"{counted(len(proposal.memories), 'memory')} would be published",
+                "add --yes, or --dry-run first",
+                _lines(proposal), f"Send this to {proposal.url}?", "nothing was sent",
+            )  # fmt: skip
         try:
             with output.progress("bytes") as (count,):
                 return proposal, memos.publish(proposal, on_bytes=count), is_asked
@@ -130,18 +131,6 @@ def _send(
             if is_asked or attempt == TRIES:
                 raise
     raise AssertionError("the last try returns or raises")
-
-
-def _confirm(output: Output, proposal: Proposal) -> None:
-    """Show a person what goes out, and ask. Raises UsageError if nobody can answer, or if they refuse."""
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"{counted(len(proposal.memories), 'memory')} would be published", "add --yes, or --dry-run first"
-        )
-    shown = "\n".join(_lines(proposal))
-    (output.failure if output.json else output.text)(shown)  # JSON alone is the result
-    if not output.confirm(f"Send this to {proposal.url}?"):
-        raise UsageError("nothing was sent", "")
 
 
 def _lines(proposal: Proposal) -> Iterator[str]:

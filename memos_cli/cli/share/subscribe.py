@@ -8,7 +8,7 @@ import typer
 
 from memos_cli.cli.context import State
 from memos_cli.cli.help_layout import GENERAL
-from memos_cli.cli.output import Output
+from memos_cli.cli.output import Output, counts, local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.counts import counted
 
@@ -35,7 +35,6 @@ def subscribe(
 
     Exit code 14 if you do not trust its signer.
 
-    \b
     Example:
       memos feed subscribe https://example.org/memories/climate --trust
       memos feed subscribe ~/shared/climate --as climate-team --quarantine
@@ -57,16 +56,13 @@ def list_feeds(state: State) -> None:
 
     `memos feed publish` lists those that you publish.
 
-    \b
     Example:
       memos feed list
     """
-    from memos_cli.cli.results.memories import pick, time_of
-    from memos_cli.zones import show_time
+    from memos_cli.cli.results.memories import pick
 
     with state.open() as memos:
         feeds = memos.subscriptions()
-
     state.output.listing(
         feeds,
         lambda feed: {
@@ -74,7 +70,7 @@ def list_feeds(state: State) -> None:
             "time": time_of(feed.updated),
         },
         "name, serial, url, time",
-        lambda feed: (feed.name, feed.serial, feed.url, show_time(feed.updated)),
+        lambda feed: (feed.name, feed.serial, feed.url, local_time(feed.updated)),
         empty="no feed yet: memos feed subscribe URL --trust",
     )
 
@@ -91,14 +87,12 @@ def update(
 
     Exit code 3 if some feeds fail.
 
-    \b
     Example:
       memos feed update
       memos feed update climate --json
     """
     output = state.output
     failed: list[int] = []
-    count_done = 0
     with state.open() as memos, output.progress("bytes") as (count,):
         wanted = names or [feed.name for feed in memos.subscriptions()]
         for name in wanted:
@@ -113,16 +107,14 @@ def update(
                 if output.json:
                     output.record({"name": name, "error": str(error), "code": code})
                 continue
-            count_done += 1
             _report(output, done)
     if failed:
-        raise typer.Exit(3 if count_done else failed[0])
+        raise typer.Exit(3 if len(failed) < len(wanted) else failed[0])
 
 
 def _report(output: Output, done: Updated) -> None:
-    parts = ("added", "versions", "withdrawn")
-    counts = "  ".join(f"{part} {getattr(done, part)}" for part in parts)
-    changes = "unchanged" if done.current else f"{counts}  received {done.received:,} bytes"
+    numbers = counts(done, "added versions withdrawn")
+    changes = "unchanged" if done.current else f"{numbers}  received {done.received:,} bytes"
     output.result(done, f"{done.name}  serial {done.serial}  {changes}", quiet=True)
     output.note_quarantine(done.quarantined, f" of {done.name}")
     output.notes(done.notes, done.name)
@@ -135,7 +127,6 @@ def unsubscribe(
 ) -> None:
     """Unsubscribe from a feed, and forget its memories.
 
-    \b
     Example:
       memos feed unsubscribe climate
       memos feed unsubscribe climate --keep

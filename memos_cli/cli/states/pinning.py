@@ -21,7 +21,6 @@ def pin(
 
     Pin who you are, or how to answer. With --view, they are only in the prompts of that view.
 
-    \b
     Example:
       memos pin 01K3ZQ
       memos pin 01K3ZR --view work

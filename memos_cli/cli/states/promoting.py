@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
+from memos_cli.cli.adapters.train import Training, train
 from memos_cli.cli.context import State
 from memos_cli.cli.inputs import read_ids
 from memos_cli.cli.output import aligned
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from memos_cli.interface.results import Demoted
     from memos_cli.operation.states.activation import Promoted
 
-_TRAINING = "Adapters (--to parametric)"
-"""Section of the options that only adapters have."""
-
 
 def promote(
     state: State,
@@ -26,16 +24,8 @@ def promote(
     to: Annotated[str, opt("--to FORM", "activation: a saved state. parametric: an adapter.")] = "",
     pinned: Annotated[bool, opt("--pinned", "Only the pinned memories (of --view).")] = False,
     model: Model = None,
-    name: Annotated[str, opt("--name", "Name of the adapter.", _TRAINING)] = "",
-    qa: Annotated[str, opt("--qa FILE", "Add questions and answers, JSONL; - for stdin.", _TRAINING)] = "",
-    lessons: Annotated[
-        str, opt("--lessons FILE", "Train only with these questions (--dump).", _TRAINING)
-    ] = "",
-    dump: Annotated[str, opt("--dump FILE", "Write the questions to FILE; do not train.", _TRAINING)] = "",
-    steps: Annotated[int, opt("--steps", "Training steps. Default: by the questions.", _TRAINING, min=0)] = 0,
-    max_minutes: Annotated[
-        float, opt("--max-minutes", "Longest training, in minutes; 0 is no limit.", _TRAINING, min=0)
-    ] = 0,
+    *,
+    training: Training,
     dry_run: DryRun = False,
 ) -> None:
     """Save memories as a model state, or train an adapter on them.
@@ -51,34 +41,18 @@ def promote(
 
     Exit codes: 1 if the adapter does not pass (its report is stored), 15 without a model.
 
-    \b
     Example:
       memos promote --source handbook.md --to activation --dry-run
       memos promote 01K3ZQ 01K3ZR --to activation
       memos promote --tag me --to parametric --name "about me"
       memos promote --tag me --to parametric --dump questions.jsonl
     """
-    if to not in ("activation", "parametric"):
-        message = f"there is no form {to!r} to promote to" if to else "no form was named"
-        raise UsageError(message, "add --to activation, or --to parametric")
-    own = {"--name": name, "--qa": qa, "--lessons": lessons, "--dump": dump, "--steps": steps,
-           "--max-minutes": max_minutes}  # fmt: skip
-    if to == "activation" and (strange := [option for option, value in own.items() if value]):
-        raise UsageError(f"{strange[0]} is for --to parametric", "memos promote --help")
     if selection.ids or pinned:  # the view is where they are pinned, not a filter
         selection = replace(selection, filters=replace(selection.filters, view=""))
-    if bool(selection.ids) + bool(selection.filters) + pinned != 1 or (pinned and to == "parametric"):
-        raise UsageError(
-            "name memories by ids, or by filters, or --pinned (for a state): one of these",
-            "memos promote --help",
-        )
+    _check(to, selection, training, pinned=pinned)
     if to == "parametric":
-        from memos_cli.cli.adapters.train import read_train_options, train
-
         with state.open(reader=model) as memos:
-            ids, filter = selection.read(memos)
-            wanted = read_train_options(name, qa, lessons, steps, max_minutes)
-            train(state, memos, ids, filter, wanted, dump=dump, dry_run=dry_run)
+            train(state, memos, *selection.read(memos), training, dry_run=dry_run)
         return
     with state.open(reader=model) as memos, state.output.progress("tokens") as (count,):
         ids, filter = selection.read(memos)
@@ -87,6 +61,21 @@ def promote(
             dry_run=dry_run, on_tokens=count,
         )  # fmt: skip
     state.output.result({**asdict(made), "break_even": made.break_even}, *_promoted_lines(made))
+
+
+def _check(to: str, selection: Selection, training: Training, *, pinned: bool) -> None:
+    """Raise UsageError for options that do not go together."""
+    if to not in ("activation", "parametric"):
+        message = f"there is no form {to!r} to promote to" if to else "no form was named"
+        raise UsageError(message, "add --to activation, or --to parametric")
+    given = [name.replace("_", "-") for name, value in asdict(training).items() if value]
+    if to == "activation" and given:
+        raise UsageError(f"--{given[0]} is for --to parametric", "memos promote --help")
+    if bool(selection.ids) + bool(selection.filters) + pinned != 1 or (pinned and to == "parametric"):
+        raise UsageError(
+            "name memories by ids, or by filters, or --pinned (for a state): one of these",
+            "memos promote --help",
+        )
 
 
 def _promoted_lines(made: Promoted) -> list[str]:
@@ -111,7 +100,6 @@ def demote(state: State, ids: Ids, model: Model = None, dry_run: DryRun = False)
     from it. An adapter is kept, and promoting its memories again attaches it without training. An adapter
     whose memories are gone first answers its questions, and its answers become memories.
 
-    \b
     Example:
       memos demote 01K3ZQ
       memos list --payload activation --json | jq -r .id | memos demote -
@@ -126,8 +114,8 @@ def demote(state: State, ids: Ids, model: Model = None, dry_run: DryRun = False)
         "verbalised": list(done.said),
     }
     state.output.result(record, *_demoted_lines(done, dry_run))
-    if not (done.states or done.adapters or state.output.json):
-        state.output.note("no state and no adapter is made from these memories")
+    if not (done.states or done.adapters):
+        state.output.hint("no state and no adapter is made from these memories")
 
 
 def _demoted_lines(done: Demoted, dry_run: bool) -> Iterator[str]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from memos_cli.cli.context import State
-from memos_cli.cli.output import aligned
+from memos_cli.cli.output import aligned, local_time, time_of
 from memos_cli.cli.shared_options import arg, opt
 from memos_cli.counts import counted
 from memos_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from memos_cli.interface.vault.backups import BackedUp
 
 Folder = Annotated[Path, arg("DIR", "Folder of the backups.")]
 _KEEP = "Keep"
@@ -43,7 +40,6 @@ def backup(
 
     Exit code 1 if --check finds a problem.
 
-    \b
     Example:
       memos backup /mnt/disk/memos
       memos backup /mnt/disk/memos --keep-daily 7 --keep-weekly 4 --quiet
@@ -59,28 +55,20 @@ def backup(
         return
     with state.open() as memos, state.output.progress("bytes") as (count,):
         done = memos.backup(folder, keep, on_bytes=count)
-    state.output.result(done, *_lines(done), quiet=True)
-    state.output.notes(done.notes)
-
-
-def _lines(done: BackedUp) -> list[str]:
+    written = "unchanged" if done.unchanged else f"written {done.written:,}"
     removed = f", removed {len(done.removed)}" if done.removed else ""
-    return aligned(
-        {
-            "snapshot": done.snapshot,
-            "bytes": f"{done.bytes:,}, " + ("unchanged" if done.unchanged else f"written {done.written:,}"),
-            "kept": f"{counted(done.snapshots, 'snapshot')}{removed}",
-        }
-    )
+    kept = f"{counted(done.snapshots, 'snapshot')}{removed}"
+    lines = aligned({"snapshot": done.snapshot, "bytes": f"{done.bytes:,}, {written}", "kept": kept})
+    state.output.result(done, *lines, quiet=True)
+    state.output.notes(done.notes)
 
 
 def _check(state: State, folder: Path) -> None:
     from memos_cli.interface.vault.backups import verify
-    from memos_cli.settings import load_settings
 
-    settings, _ = load_settings(state.flags)
+    is_open = state.settings().permissions == "any"
     with state.output.progress("bytes") as (count,):
-        complete, problems = verify(folder, is_open=settings.permissions == "any", on_bytes=count)
+        complete, problems = verify(folder, is_open=is_open, on_bytes=count)
     lines = problems or [f"ok  {counted(complete, 'snapshot')}"]
     state.output.result({"snapshots": complete, "problems": problems}, *lines)
     if problems:
@@ -101,7 +89,6 @@ def restore_vault(
     Everything is verified before it is used, and then checked as `memos check` does. An encrypted vault needs
     its key. What you forgot or revoked after the snapshot is there again.
 
-    \b
     Example:
       memos restore-vault /mnt/disk/memos --list
       memos restore-vault /mnt/disk/memos
@@ -119,13 +106,10 @@ def restore_vault(
 
 
 def _list(state: State, folder: Path) -> None:
-    from memos_cli.cli.results.memories import local_time, time_of
     from memos_cli.interface.vault.backups import snapshots
-    from memos_cli.settings import load_settings
 
-    settings, _ = load_settings(state.flags)
     state.output.listing(
-        snapshots(folder, is_open=settings.permissions == "any"),
+        snapshots(folder, is_open=state.settings().permissions == "any"),
         lambda each: {**asdict(each), "time": time_of(each.time)},
         "snapshot, time, bytes, problem",
         lambda s: (s.snapshot, local_time(s.time), "" if s.bytes is None else f"{s.bytes:,}", s.problem),

@@ -14,60 +14,76 @@ from pathlib import Path
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.folders import home_folder
 
-_ARGUMENTS = "maintain --quiet --max-minutes 120"
-
-
-def command(folder: Path, arguments: str = _ARGUMENTS) -> str:
-    """Return a command for this program and this vault: by default, the one that runs each night."""
-    found = shutil.which("memos")
-    program = [str(Path(found).absolute())] if found else [sys.executable, "-m", "memos_cli"]
-    return f"{shlex.join(program)} --vault {shlex.quote(str(folder))} {arguments}"
+_UNITS = ".config/systemd/user"
+"""The folder of a user's units, in the home folder."""
+_BACKGROUND: dict[str, object] = {"Nice": 10, "IOSchedulingClass": "idle"}
 
 
 def crontab_line(folder: Path, at: str) -> str:
     """Return the line of crontab. A per cent sign ends a command there, unless it is escaped."""
     hour, minute = _time(at)
-    _require_one_line(command(folder))
-    return f"{minute} {hour} * * *  {command(folder)}  {_mark(folder)}".replace("%", r"\%")
+    return f"{minute} {hour} * * *  {_maintain(folder)}  {_mark(folder)}".replace("%", r"\%")
 
 
 def units(folder: Path, at: str) -> dict[str, str]:
     """Return a service and a timer of systemd, by the name of their files."""
     hour, minute = _time(at)
-    _require_one_line(command(folder))
-    name = _unit_name("memos", folder)
-    run, place = _escape(command(folder).replace("$", "$$")), _escape(str(folder))
-    return {
-        f"~/.config/systemd/user/{name}.service": "[Unit]\nDescription=memos maintenance of "
-        f"{place}\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\nExecStart={run}\n",
-        f"~/.config/systemd/user/{name}.timer": "[Unit]\nDescription=memos maintenance, each night\n"
-        "\n[Timer]\n"
-        f"OnCalendar=*-*-* {hour:02}:{minute:02}:00\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
-    }
+    name = f"~/{_UNITS}/{_unit_name('memos', folder)}"
+    service = _unit(
+        Unit={"Description": f"memos maintenance of {folder}"},
+        Service={"Type": "oneshot", **_BACKGROUND, "ExecStart": _maintain(folder).replace("$", "$$")},
+    )
+    timer = _unit(
+        Unit={"Description": "memos maintenance, each night"},
+        Timer={"OnCalendar": f"*-*-* {hour:02}:{minute:02}:00", "Persistent": "true"},
+        Install={"WantedBy": "timers.target"},
+    )
+    return {f"{name}.service": service, f"{name}.timer": timer}
 
 
 def watch_unit(folder: Path, folders: Sequence[str], stores: Sequence[str]) -> dict[str, str]:
     """Return a service of systemd that watches folders and stores, by the name of its file."""
-    paths = [str(Path(each).expanduser().absolute()) for each in folders]
-    words = ["watch", "--quiet", *paths]
-    for each in stores:
-        words += ["--store", str(Path(each).expanduser().absolute())]
-    run = command(folder, shlex.join(words))
-    _require_one_line(run)
-    return {
-        f"~/.config/systemd/user/{_unit_name('memos-watch', folder)}.service": "[Unit]\n"
-        f"Description=memos watch for {_escape(str(folder))}\n\n[Service]\nNice=10\nIOSchedulingClass=idle\n"
-        f"ExecStart={_escape(run.replace('$', '$$'))}\nRestart=on-failure\nRestartSec=60\n"
-        "\n[Install]\nWantedBy=default.target\n"
-    }
+    paths, stored = ([str(Path(each).expanduser().absolute()) for each in some] for some in (folders, stores))
+    words = ["watch", "--quiet", *paths, *(word for path in stored for word in ("--store", path))]
+    run = _command(folder, words).replace("$", "$$")
+    service = _unit(
+        Unit={"Description": f"memos watch for {folder}"},
+        Service={**_BACKGROUND, "ExecStart": run, "Restart": "on-failure", "RestartSec": 60},
+        Install={"WantedBy": "default.target"},
+    )
+    return {f"~/{_UNITS}/{_unit_name('memos-watch', folder)}.service": service}
+
+
+def _unit(**sections: dict[str, object]) -> str:
+    """Return the text of a unit. A per cent sign would start a specifier of systemd, unless it is doubled."""
+    return "\n".join(
+        "\n".join([f"[{title}]", *(f"{name}={value}" for name, value in lines.items()), ""]).replace(
+            "%", "%%"
+        )
+        for title, lines in sections.items()
+    )
+
+
+def _maintain(folder: Path) -> str:
+    """Return the command that runs each night."""
+    return _command(folder, ["maintain", "--quiet", "--max-minutes", "120"])
+
+
+def _command(folder: Path, words: Sequence[str]) -> str:
+    """Return a command of this program for this vault. Raises UsageError for a line break in it."""
+    found = shutil.which("memos")
+    program = [str(Path(found).absolute())] if found else [sys.executable, "-m", "memos_cli"]
+    run = shlex.join([*program, "--vault", str(folder), *words])
+    if not {"\n", "\r", "\0"}.isdisjoint(run):
+        raise UsageError(
+            f"crontab and systemd cannot run {run!r}: a name in it has a line break",
+            "move the folder to a path without line breaks",
+        )
+    return run
 
 
 def _unit_name(start: str, folder: Path) -> str:
     return f"{start}-{re.sub(r'[^A-Za-z0-9]+', '-', str(folder)).strip('-')}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("%", "%%")
 
 
 def installed(folder: Path) -> str:
@@ -75,9 +91,8 @@ def installed(folder: Path) -> str:
 
     Raises MemosError if the crontab cannot be read.
     """
-    if (home := home_folder()) and (
-        timer := home / f".config/systemd/user/{_unit_name('memos', folder)}.timer"
-    ).exists():
+    home = home_folder()
+    if home and (timer := home / _UNITS / f"{_unit_name('memos', folder)}.timer").exists():
         return str(timer)
     mark = _escaped_mark(folder)
     lines = (each.rstrip() for each in (_crontab("-l") if shutil.which("crontab") else b"").split(b"\n"))
@@ -117,14 +132,6 @@ def _crontab(argument: str, text: bytes | None = None) -> bytes:
     if done.returncode and not (argument == "-l" and "no crontab" in said):
         raise MemosError(f"crontab: {said}", "crontab -e")
     return done.stdout if argument == "-l" and not done.returncode else b""
-
-
-def _require_one_line(run: str) -> None:
-    if not {"\n", "\r", "\0"}.isdisjoint(run):
-        raise UsageError(
-            f"crontab and systemd cannot run {run!r}: a name in it has a line break",
-            "move the folder to a path without line breaks",
-        )
 
 
 def _time(at: str) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,6 @@ def doctor(state: State) -> None:
 
     Exit code 1 if a check fails.
 
-    \b
     Example:
       memos doctor
       memos doctor --json
@@ -37,8 +37,7 @@ def doctor(state: State) -> None:
     lines = list(_examine(state.flags))
     shown = [each for each in lines if not (output.quiet and each.state == "ok")]
     if output.on_terminal and not output.json:
-        for text in _lay_out(shown, shutil.get_terminal_size().columns):
-            output.text(text)
+        output.lines(_lay_out(shown, shutil.get_terminal_size().columns))
     else:
         output.listing(
             shown,
@@ -89,20 +88,15 @@ def _check_cron(folder: Path | None) -> Iterator[Line]:
         hint = f"memos cron --install{'' if shutil.which('crontab') else ', or memos cron --systemd'}"
         yield Line("cron", "ok", "no nightly maintenance of this vault", hint)
         return
-    # The sixth field of a line of crontab is the command.
-    words = [] if found.endswith(".timer") else _split(found.split(maxsplit=5)[-1])
+    words: list[str] = []
+    if not found.endswith(".timer"):  # the sixth field of a line of crontab is the command
+        with suppress(ValueError):
+            words = shlex.split(found.split(maxsplit=5)[-1].replace(r"\%", "%"))
     if words and not shutil.which(words[0]):
         yield Line("cron", "warn", f"the nightly maintenance starts {words[0]}, which does not exist",
                    "memos cron --install", {"line": found})  # fmt: skip
     else:
         yield Line("cron", "ok", f"nightly maintenance: {found}", "", {"line": found})
-
-
-def _split(command: str) -> list[str]:
-    try:
-        return shlex.split(command.replace(r"\%", "%"))
-    except ValueError:
-        return []
 
 
 def _lay_out(lines: Sequence[Line], width: int) -> Iterator[str]:

@@ -38,7 +38,6 @@ def init(
     Run it again with --model or --embedder to change the models; the memories stay as they are. Without its
     key, nobody can read an encrypted vault, not even you: keep a copy of the key.
 
-    \b
     Example:
       memos init
       memos init --encrypt --key-file ~/.config/memos/vault.key
@@ -54,5 +53,5 @@ def init(
         made = memos.init(reader=reader, embedder=embedder, encrypt=keeper if encrypt else None)
     lines = {"vault": made.vault, "model": made.reader or "none", "embedder": made.embedder or "none"}
     state.output.result(made, *aligned(lines))
-    if not state.output.json:
-        state.output.notes(made.notes)
+    for note in made.notes:
+        state.output.hint(f"note: {note}")

