@@ -58,4 +58,8 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
     assert check.examine(tmp_path / "vault", timeout=5.0) == []
 
 
-pytest_plugins = ("cli_harness", "states_harness")  # the fixtures `memos` and `desk`
+pytest_plugins = (
+    "cli_harness",
+    "states_harness",
+    "adapters_harness",
+)  # the fixtures `memos`, `desk` and others
