@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from vault_harness import NOW, WHO
+from vault_harness import NOW, WHO, expect_schema_once
 
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
@@ -19,6 +19,8 @@ from memos_cli.zones import use_zone
 # could send are drawn by scripts/campaigns/imports.py.
 settings.register_profile("memos", deadline=None, derandomize=True)
 settings.load_profile("memos")
+
+expect_schema_once()
 
 # Its own imports need torch, so that it cannot say of itself that it is skipped.
 collect_ignore = [] if find_spec("torch") else ["models/test_trainee.py"]

@@ -238,11 +238,21 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     yield Shell(tmp_path)
 
 
-@pytest.fixture
-def memos(tmp_path: Path) -> Iterator[Shell]:
-    """A user with an empty vault; whatever a test does to it, it is whole at the end."""
-    shell = Shell(tmp_path)
+@pytest.fixture(scope="session")
+def empty_vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    shell = Shell(tmp_path_factory.mktemp("empty"))
     make_vault(shell)
+    return shell.vault
+
+
+@pytest.fixture
+def memos(tmp_path: Path, empty_vault: Path) -> Iterator[Shell]:
+    """A user with an empty vault; whatever a test does to it, it is whole at the end.
+
+    It is a copy: two vaults of one test need ``make_vault``, which gives each an identity of its own.
+    """
+    shell = Shell(tmp_path)
+    shutil.copytree(empty_vault, shell.vault)
     yield shell
     shell.check()
 

@@ -318,6 +318,7 @@ def main() -> None:
     import numpy  # noqa: F401 (imported before the fork, once)
     import sqlite_utils  # noqa: F401
     import typer.main
+    from vault_harness import expect_schema_once
 
     from memos_cli.cli import app
     from memos_cli.infrastructure.derived import adapters  # noqa: F401
@@ -332,6 +333,7 @@ def main() -> None:
     from memos_cli.operation.search import embedding, hybrid_search  # noqa: F401
     from memos_cli.operation.states import activation  # noqa: F401
 
+    expect_schema_once()
     built = typer.main.get_command(app.build())
     app.build = lambda _=(): built  # type: ignore[assignment,misc]  # made once, not in each child
     run(["config"])  # for what a command line imports on its way
