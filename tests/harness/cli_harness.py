@@ -277,7 +277,7 @@ def fill(tmp_path_factory: pytest.TempPathFactory) -> Fill:
 
     def fill(folder: Path, name: str, make: Callable[[], Any]) -> Any:
         if name in values:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(place / name, folder)
         else:
             values[name] = make()
