@@ -23,7 +23,7 @@ settings.load_profile("memos")
 expect_schema_once()
 
 # Its own imports need torch, so that it cannot say of itself that it is skipped.
-collect_ignore = [] if find_spec("torch") else ["models/test_trainee.py"]
+collect_ignore = [] if find_spec("torch") else ["models/train/test_trainee.py"]
 
 
 @pytest.fixture(scope="session")

@@ -296,7 +296,7 @@ def known_vectors() -> dict[tuple[str, bool], Any]:
 def vectors_once(known_vectors: dict[tuple[str, bool], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The default embedder computes a text once in a run, however often tests bring it.
 
-    The vectors are the real ones: a text has the same alone and among others (tests/models/test_e5.py).
+    The vectors are the real ones: a text has the same alone and among others (tests/models/embed/test_e5.py).
     """
     import numpy as np
 
