@@ -97,6 +97,11 @@ def expect_schema_once() -> None:
     row_checks.expected = expected
 
 
+def all_bytes(folder: Path) -> bytes:
+    """What lies in all files of a folder."""
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
 VAULTS = Path(__file__).parents[1] / "vaults"
 
 
