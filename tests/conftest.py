@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from vault_harness import NOW, WHO
+from vault_harness import NOW, WHO, expect_schema_once
 
 from memos_cli.infrastructure.vault import check
 from memos_cli.infrastructure.vault.vault import Vault
@@ -20,8 +20,10 @@ from memos_cli.zones import use_zone
 settings.register_profile("memos", deadline=None, derandomize=True)
 settings.load_profile("memos")
 
+expect_schema_once()
+
 # Its own imports need torch, so that it cannot say of itself that it is skipped.
-collect_ignore = [] if find_spec("torch") else ["models/test_trainee.py"]
+collect_ignore = [] if find_spec("torch") else ["models/train/test_trainee.py"]
 
 
 @pytest.fixture(scope="session")
@@ -58,4 +60,8 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
     assert check.examine(tmp_path / "vault", timeout=5.0) == []
 
 
-pytest_plugins = ("cli_harness", "states_harness")  # the fixtures `memos` and `desk`
+pytest_plugins = (
+    "cli_harness",
+    "states_harness",
+    "adapters_harness",
+)  # the fixtures `memos`, `desk` and others

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from cli_harness import Shell, tiny_reader
 from vault_harness import NOW, WHO
 
@@ -14,6 +15,7 @@ from memos_cli.infrastructure.derived.adapters import Adapter, Lesson, Weights
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.interface.memory import Memos
+from memos_cli.operation.adapters import gate, training_set
 from memos_cli.settings import Settings
 
 REPORT: dict[str, Any] = {
@@ -93,6 +95,14 @@ LENIENT = {
     "MEMOS_GATE_DRIFT": "1000", "MEMOS_GATE_PERPLEXITY": "1e9", "MEMOS_GATE_ROUTING": "0",
 }  # fmt: skip
 """A gate that a model of random weights passes."""
+
+
+@pytest.fixture
+def short_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer controls, and shorter answers: all are read by a model of random weights."""
+    monkeypatch.setattr(gate, "ANSWER", 6)
+    monkeypatch.setattr(training_set, "USED_CONTROLS", 10)
+    monkeypatch.setattr(training_set, "FOLLOWED", 8)
 
 
 @dataclass(frozen=True)

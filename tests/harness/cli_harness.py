@@ -6,6 +6,7 @@ compiled embedder in it, is that of all tests (see conftest.py).
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import io
 import json
@@ -237,11 +238,21 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     yield Shell(tmp_path)
 
 
-@pytest.fixture
-def memos(tmp_path: Path) -> Iterator[Shell]:
-    """A user with an empty vault; whatever a test does to it, it is whole at the end."""
-    shell = Shell(tmp_path)
+@pytest.fixture(scope="session")
+def empty_vault(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    shell = Shell(tmp_path_factory.mktemp("empty"))
     make_vault(shell)
+    return shell.vault
+
+
+@pytest.fixture
+def memos(tmp_path: Path, empty_vault: Path) -> Iterator[Shell]:
+    """A user with an empty vault; whatever a test does to it, it is whole at the end.
+
+    It is a copy: two vaults of one test need ``make_vault``, which gives each an identity of its own.
+    """
+    shell = Shell(tmp_path)
+    shutil.copytree(empty_vault, shell.vault)
     yield shell
     shell.check()
 
@@ -253,6 +264,57 @@ def make_vault(shell: Shell) -> None:
 
     with Vault.create(shell.vault, principal="user:ann", now=1_700_000_000_000, timeout=1.0) as vault:
         vault.set_models("", DEFAULT)
+
+
+Fill = Callable[[Path, str, Callable[[], Any]], Any]
+"""Fills a folder, by name: the first time by a function, whose value it returns, then by a copy."""
+
+
+@pytest.fixture(scope="module")
+def fill(tmp_path_factory: pytest.TempPathFactory) -> Fill:
+    """What is expensive to make, and changed by each test, is made once a module; each test has a copy."""
+    place, values = tmp_path_factory.mktemp("filled"), {}
+
+    def fill(folder: Path, name: str, make: Callable[[], Any]) -> Any:
+        if name in values:
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(place / name, folder)
+        else:
+            values[name] = make()
+            shutil.copytree(folder, place / name)
+        return copy.deepcopy(values[name])
+
+    return fill
+
+
+@pytest.fixture(scope="session")
+def known_vectors() -> dict[tuple[str, bool], Any]:
+    return {}
+
+
+@pytest.fixture
+def vectors_once(known_vectors: dict[tuple[str, bool], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default embedder computes a text once in a run, however often tests bring it.
+
+    The vectors are the real ones: a text has the same alone and among others (tests/models/embed/test_e5.py).
+    """
+    import numpy as np
+
+    from memos_cli.models.embed.e5 import E5Embedder
+
+    compute = E5Embedder.embed_raw
+
+    def embed_raw(
+        embedder: E5Embedder, texts: Sequence[str], *, query: bool = False, progress: Any = None
+    ) -> Any:
+        new = [text for text in dict.fromkeys(texts) if (text, query) not in known_vectors]
+        vectors = compute(embedder, new, query=query)
+        known_vectors.update({(text, query): row for text, row in zip(new, vectors, strict=True)})
+        if progress is not None:
+            progress(len(texts))
+        return np.array([known_vectors[text, query] for text in texts]) if texts else vectors
+
+    monkeypatch.setattr(E5Embedder, "embed_raw", embed_raw)
 
 
 class _Captured(io.TextIOWrapper):

@@ -16,8 +16,8 @@ from cli_harness import REPOSITORY, Shell
 RUNNER = REPOSITORY / "tests" / "harness" / "crash_runner.py"
 
 
-LIMIT = 32
-"""Points a command, at most: of a longer one the first, and evenly spread ones of the rest."""
+LIMIT = 16
+"""Points a command, at most: one of each kind of write, and evenly spread ones of the rest."""
 
 
 CONVERTER = '''

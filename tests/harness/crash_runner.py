@@ -13,6 +13,8 @@ system call leaves is SQLite's and the file system's affair.
 
 from __future__ import annotations
 
+import gc
+import importlib
 import io
 import json
 import os
@@ -22,7 +24,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,19 +99,31 @@ def run(arguments: list[str]) -> int:
 
 
 def list_writes(arguments: list[str], log: Path) -> list[str]:
-    """The writes of a command that runs to its end."""
+    """The writes of a command that runs to its end. What it imports, this process imports, too."""
 
     def work() -> int:
         writes: list[str] = []
         watch_writes(writes.append)
         code = run(arguments)
-        log.write_text(json.dumps(writes[:]))
+        log.write_text(json.dumps({"writes": writes[:], "modules": [*sys.modules]}))
         return code
 
     code, signalled = in_child(work)
     assert (code, signalled) == (0, 0), f"memos {arguments} ended with {code}, signal {signalled}"
-    writes: list[str] = json.loads(log.read_text())
+    found = json.loads(log.read_text())
+    import_once(found["modules"])
+    writes: list[str] = found["writes"]
     return writes
+
+
+def import_once(names: list[str]) -> None:
+    """Import modules here, so that no fork needs to. Those of models stay out, as they may start threads."""
+    for name in names:
+        if name not in sys.modules and name.split(".")[0] not in ("torch",):
+            with suppress(ImportError):
+                importlib.import_module(name)
+    gc.freeze()  # else the collector of a fork writes to, and so copies, all that is shared
+    assert len(os.listdir("/proc/self/task")) == 1, "a process with threads may not fork"
 
 
 def end_at(point: int, arguments: list[str], number: int = signal.SIGKILL) -> tuple[int, int]:
@@ -226,19 +240,27 @@ def _has_cubes(database: Path) -> bool:
 
 
 def choose_points(writes: list[str], limit: int, number: int) -> list[int]:
-    """Of so many points the first, and evenly spread ones of the rest; all of them, if there are few.
+    """Of so many points those that differ most; all of them, if there are few.
 
-    What an interruption may leave is decided around the deeds that others see: those points are chosen.
+    Chosen are the first point of each kind (a write, and the one before it), then evenly spread ones of the
+    rest. What an interruption may leave is decided around the deeds that others see: those points are chosen.
     """
     count = len(writes)
     if number == signal.SIGINT:
         seen = [at for at, write in enumerate(writes) if write in ("os.rename", "os.remove", "COMMIT")]
         return sorted({at + step for at in seen for step in (0, 1, 2) if at + step < count})[-limit:]
-    if count <= limit:
-        return list(range(count))
-    first = limit * 2 // 3
-    rest = limit - first
-    return [*range(first), *(first + (count - first) * step // rest for step in range(rest))]
+    kinds: dict[tuple[str, str], int] = {}
+    for at, pair in enumerate(zip(["", *writes], writes, strict=False)):
+        kinds.setdefault(pair, at)
+    chosen = spread([*kinds.values()], limit)
+    return sorted([*chosen, *spread(sorted({*range(count)} - {*chosen}), limit - len(chosen))])
+
+
+def spread(points: list[int], limit: int) -> list[int]:
+    """``limit`` of ``points``, evenly spread, and the last one always; all of them, if there are few."""
+    if len(points) <= limit:
+        return points
+    return [points[(len(points) - 1) * (step + 1) // limit] for step in range(limit)]
 
 
 def examine_command(plan: dict[str, Any]) -> dict[str, Any]:
@@ -296,6 +318,7 @@ def main() -> None:
     import numpy  # noqa: F401 (imported before the fork, once)
     import sqlite_utils  # noqa: F401
     import typer.main
+    from vault_harness import expect_schema_once
 
     from memos_cli.cli import app
     from memos_cli.infrastructure.derived import adapters  # noqa: F401
@@ -310,6 +333,7 @@ def main() -> None:
     from memos_cli.operation.search import embedding, hybrid_search  # noqa: F401
     from memos_cli.operation.states import activation  # noqa: F401
 
+    expect_schema_once()
     built = typer.main.get_command(app.build())
     app.build = lambda _=(): built  # type: ignore[assignment,misc]  # made once, not in each child
     run(["config"])  # for what a command line imports on its way

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli_harness import Result, Shell
+from cli_harness import Result, Shell, wait_until
 
 PORT = "The staging database listens on port 5435."
 SHIP = "The shop is deployed with make ship."
@@ -43,10 +42,7 @@ class Hooks:
 
     def wait_for_log(self, count: int) -> list[dict[str, Any]]:
         """The log when it has ``count`` lines: what goes on in the background adds its line at its end."""
-        for _ in range(1200):
-            if len(self.log) >= count:
-                break
-            time.sleep(0.05)
+        wait_until(lambda: len(self.log) >= count)
         return self.log
 
     @property

@@ -44,6 +44,12 @@ TRAINABLE = (*ARCHITECTURES, "gemma2", "gemma3")
 WINDOW = 32
 """Tokens that a sliding-window model looks back: fewer than most tests read."""
 
+
+def draw_tokens(count: int, seed: int = 0) -> list[int]:
+    """Random tokens, none of them a control token."""
+    return np.random.default_rng(seed).integers(len(CONTROL), 260, count).tolist()  # type: ignore[no-any-return]
+
+
 _LAYERS = 2
 _HEADS, _KV_HEADS = 4, 2
 _HEAD = 32  # q8_0 keeps blocks of 32 numbers, and llama.cpp wants every head to be whole blocks

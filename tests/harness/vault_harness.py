@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tarfile
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,7 +15,8 @@ from memos_cli.infrastructure.derived.saved_states import State
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.transaction import Kept, NewMemoryFields
 from memos_cli.infrastructure.storage.blobs import piece_digests
-from memos_cli.infrastructure.storage.database import connect
+from memos_cli.infrastructure.storage.database import Connection, connect
+from memos_cli.infrastructure.vault import row_checks
 from memos_cli.infrastructure.vault.vault import Vault
 
 NOW = 1_700_000_000_000
@@ -80,6 +82,24 @@ def memory(text: str, n: int = 0) -> Cube:
         text=text, title="", ref=None, author="", role="", owner="user:ann", time=None, created=0, updated=0,
         expires=None, priority=0, frozen=False, hits=0, last_hit=None, heat=0.0, source=None, span=None,
     )  # fmt: skip
+
+
+def expect_schema_once() -> None:
+    """Let checks of this process build the schema that they expect once, not each time."""
+    with closing(row_checks.expected()) as fresh:
+        image = fresh.serialize()
+
+    def expected() -> Connection:
+        fresh = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
+        fresh.deserialize(image)
+        return fresh
+
+    row_checks.expected = expected
+
+
+def all_bytes(folder: Path) -> bytes:
+    """What lies in all files of a folder."""
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 VAULTS = Path(__file__).parents[1] / "vaults"

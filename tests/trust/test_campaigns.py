@@ -1,4 +1,4 @@
-"""The campaigns of scripts/campaigns find nothing; each runs for MEMOS_CAMPAIGN_SECONDS, by default 10."""
+"""The campaigns of scripts/campaigns find nothing; each runs for MEMOS_CAMPAIGN_SECONDS, by default 5."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CAMPAIGNS = ["kills", "faults", "flips", "imports", "soak", "walls", "agents"]
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
 def test_a_campaign_finds_nothing(name: str, tmp_path: Path) -> None:
-    seconds = os.environ.get("MEMOS_CAMPAIGN_SECONDS", "10")
+    seconds = os.environ.get("MEMOS_CAMPAIGN_SECONDS", "5")
     script = REPOSITORY / "scripts" / "campaigns" / f"{name}.py"
     done = subprocess.run(
         [sys.executable, script, "--seconds", seconds, "--seed", "1"],

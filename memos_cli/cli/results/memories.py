@@ -1,6 +1,6 @@
 """Memories, search results and links as JSON objects.
 
-Keys are only ever added: scripts read them (see tests/test_json.py).
+Keys are only ever added: scripts read them (see tests/cli/test_json.py).
 """
 
 from __future__ import annotations

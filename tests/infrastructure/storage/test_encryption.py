@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cli_harness import Shell, wait_until, with_models
 from states_harness import HARBOUR, QUESTION, Desk
+from vault_harness import all_bytes
 
 pytest.importorskip("pyrage")
 pytest.importorskip("sqlcipher3")
@@ -30,15 +31,11 @@ def sealed(shell: Shell) -> Shell:
     return shell
 
 
-def everything(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
-
-
 def test_no_word_of_a_memory_is_in_its_files(sealed: Shell) -> None:
     (id,) = sealed.keep(CAT, options=("--tag", "household", "--source", "letter-to-ines"))
     sealed("edit", id, "--text", CAT + " She purrs.")
     assert [hit["id"] for hit in sealed("search", "cat", "--json").records] == [id]
-    files = everything(sealed.vault)
+    files = all_bytes(sealed.vault)
     for word in ("Miso", "oven", "purrs", "household", "letter-to-ines", "CREATE TABLE", "SQLite format", id):
         assert word.encode() not in files
         assert word.encode("utf-16-le") not in files
@@ -63,7 +60,7 @@ def test_another_key_or_none_is_refused_and_called_no_damage(sealed: Shell) -> N
     other = sealed.folder / "other.key"
     other.write_text(new_cipher().secret)
     other.chmod(0o600)
-    before = everything(sealed.vault)
+    before = all_bytes(sealed.vault)
     for command in (["search", "cat"], ["list"], ["check"], ["ingest", "-"], ["stats"], ["init"], ["audit"]):
         said = sealed(*command, env={"MEMOS_KEY_FILE": str(other)}, code=14).err
         assert "not the key" in said
@@ -77,7 +74,7 @@ def test_another_key_or_none_is_refused_and_called_no_damage(sealed: Shell) -> N
     (sealed.folder / "moved.key").chmod(0o600)
     moved = {"MEMOS_KEY_FILE": str(sealed.folder / "moved.key")}
     assert sealed("search", "cat", "--json", env=moved).records
-    assert everything(sealed.vault) == before or sealed("check", "--json", env=moved).record["findings"] == []
+    assert all_bytes(sealed.vault) == before or sealed("check", "--json", env=moved).record["findings"] == []
 
 
 def test_a_key_that_is_there_is_taken_and_never_overwritten(shell: Shell) -> None:
@@ -135,7 +132,7 @@ def test_a_passphrase_is_asked_for_and_is_nowhere(shell: Shell) -> None:
     wrong = [(b"Passphrase", b"wrong\n")]
     assert "not the passphrase" in shell.terminal("search", "cat", answers=wrong, code=14).out
     assert "there is no terminal to ask for the passphrase" in shell.process("search", "cat", code=14).err
-    files = everything(shell.vault)
+    files = all_bytes(shell.vault)
     assert b"correct horse" not in files
     assert b"AGE-SECRET" not in files
 
@@ -170,7 +167,7 @@ def test_the_keyring_keeps_a_key(shell: Shell, monkeypatch: pytest.MonkeyPatch) 
     ((service, name),) = kept
     assert service == "memos"
     assert name.startswith("age1")
-    assert kept[service, name].encode() not in everything(shell.vault)
+    assert kept[service, name].encode() not in all_bytes(shell.vault)
     kept.clear()
     assert "keyring" in shell("search", "cat", code=14).err
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from cli_harness import Shell
 from secret_lines import AWS, GITHUB, HEX, KEY
 from states_harness import QUESTION, Desk
-from vault_harness import WHO
+from vault_harness import WHO, all_bytes
 
 from memos_cli.cube import Filter
 from memos_cli.errors import UsageError
@@ -26,10 +25,6 @@ The office cat is called Miso.
 """
 SECRET = "The keeper of the harbour lantern has a second clock, and the code of the safe is on its back."
 PAGE = "<html><title>Tea</title><body><p>Green tea steeps for two minutes.</p></body></html>"
-
-
-def all_bytes(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 # --- secrets ---------------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from adapters_harness import LENIENT, OTHER, QUESTION, Teacher
-from cli_harness import make_vault
+from cli_harness import Fill, make_vault
 from tiny_models import write_model
 
 from memos_cli.interface.share import bundle
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("vectors_once", "short_gate")
 
 
 @pytest.fixture
@@ -45,13 +46,16 @@ def _teacher(folder: Path, *, seed: int) -> Iterator[Teacher]:
 
 
 @pytest.fixture
-def learned(ann: Teacher) -> Teacher:
-    ann("key", "new")
-    ann.keep(OTHER)
-    ann("query", "When was the harbour wall raised?")
-    ids = ann.keep("My cat is called Miso.", options=("--tag", "me"))
-    made = ann.distil(*ids, "--name", "Miso")
-    assert made["passed"], made
+def learned(ann: Teacher, fill: Fill) -> Teacher:
+    def make() -> None:
+        ann("key", "new")
+        ann.keep(OTHER)
+        ann("query", "When was the harbour wall raised?")
+        ids = ann.keep("My cat is called Miso.", options=("--tag", "me"))
+        made = ann.distil(*ids, "--name", "Miso")
+        assert made["passed"], made
+
+    fill(ann.folder, "learned", make)
     return ann
 
 

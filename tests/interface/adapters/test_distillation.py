@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from adapters_harness import LENIENT, OTHER, QUESTION, Teacher
-from cli_harness import make_vault, wait_until
+from cli_harness import Fill, make_vault, wait_until
 from tiny_models import write_model
 
 from memos_cli.infrastructure.derived import adapters
@@ -21,6 +21,7 @@ from memos_cli.operation.adapters import parametric
 from memos_cli.operation.adapters.training import Training
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("vectors_once", "short_gate")
 
 FACTS = ("My cat is called Miso.", "The staging database listens on port 5433.")
 DISTILLED = {
@@ -51,10 +52,20 @@ def user(tmp_path: Path) -> Iterator[Teacher]:
 
 
 @pytest.fixture
-def facts(user: Teacher) -> list[str]:
-    ids = user.keep(*FACTS, options=("--type", "fact", "--tag", "me"))
-    user.keep(OTHER)
+def facts(user: Teacher, fill: Fill) -> list[str]:
+    def make() -> list[str]:
+        ids = user.keep(*FACTS, options=("--type", "fact", "--tag", "me"))
+        user.keep(OTHER)
+        return ids
+
+    ids: list[str] = fill(user.folder, "facts", make)
     return ids
+
+
+@pytest.fixture
+def made(user: Teacher, facts: list[str], fill: Fill) -> Any:
+    """The adapter of the facts, as the promotion reported it."""
+    return fill(user.folder, "made", lambda: user.distil(*facts))
 
 
 # --- the training set ------------------------------------------------------------------------------
@@ -189,10 +200,9 @@ def test_an_adapter_that_passes_is_used_in_place_of_the_text(user: Teacher, fact
 
 
 def test_an_adapter_that_says_what_it_has_not_learned_is_not_believed(
-    user: Teacher, facts: list[str]
+    user: Teacher, facts: list[str], made: Any
 ) -> None:
     """The weights of this model are random: so is what it says."""
-    user.distil(*facts)
     for way, mode in ("auto", "quote"), ("model", "model"):
         env = {"MEMOS_QUERY_ANSWER": way}
         answered = user("query", QUESTION, "--max-tokens", "8", "--json", env=env).record
@@ -211,8 +221,7 @@ def believe(user: Teacher) -> None:
         db.execute("UPDATE lesson SET key = ''")
 
 
-def test_the_report_card_is_shown(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_the_report_card_is_shown(user: Teacher, facts: list[str], made: Any) -> None:
     shown = user("show", made["id"]).out
     assert all(name in shown for name in CHECKS)
     assert user("show", made["id"], "--json").record["parametric"]["report"] == made["report"]
@@ -240,8 +249,7 @@ def test_the_gate_can_be_run_again(user: Teacher, facts: list[str]) -> None:
     user("gate", facts[0], code=2)
 
 
-def test_the_gate_of_another_model_only_tells(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_the_gate_of_another_model_only_tells(user: Teacher, facts: list[str], made: Any) -> None:
     other = write_model(user.folder / "other.gguf", "llama", seed=2, context=4096)
     told = user("gate", made["id"], "--model", other, "--json", env=LENIENT).record
     assert not told["kept"] and told["model"] == "other"
@@ -249,8 +257,7 @@ def test_the_gate_of_another_model_only_tells(user: Teacher, facts: list[str]) -
     user("gate", made["id"], "--model", qwen, code=15)
 
 
-def test_the_same_memories_are_not_trained_twice(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_the_same_memories_are_not_trained_twice(user: Teacher, facts: list[str], made: Any) -> None:
     again = user.distil(*facts)
     assert (again["id"], again["version"], again["new"]) == (made["id"], 1, False)
     assert user.distil(made["id"])["new"] is False  # an adapter stands for its memories
@@ -258,8 +265,7 @@ def test_the_same_memories_are_not_trained_twice(user: Teacher, facts: list[str]
     assert (longer["id"], longer["version"], longer["new"], longer["steps"]) == (made["id"], 2, True, 3)
 
 
-def test_the_same_recipe_gives_the_same_weights(user: Teacher, facts: list[str]) -> None:
-    user.distil(*facts)
+def test_the_same_recipe_gives_the_same_weights(user: Teacher, facts: list[str], made: Any) -> None:
     first = user.blobs()
     user("forget", user.adapters()[0]["id"], "--yes")
     assert user.blobs() == set()
@@ -267,8 +273,9 @@ def test_the_same_recipe_gives_the_same_weights(user: Teacher, facts: list[str])
     assert user.blobs() == first
 
 
-def test_an_adapter_is_demoted_and_attached_again_without_training(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_an_adapter_is_demoted_and_attached_again_without_training(
+    user: Teacher, facts: list[str], made: Any
+) -> None:
     assert user("demote", facts[0], "--dry-run", "--json").record["adapters"] == [made["id"]]
     assert user("demote", made["id"], "--json").record["adapters"] == [made["id"]]
     assert [item["form"] for item in user.plan()["chosen"]] == ["text"]
@@ -278,8 +285,7 @@ def test_an_adapter_is_demoted_and_attached_again_without_training(user: Teacher
     assert f"detached {made['id']}" in user("demote", made["id"]).out
 
 
-def test_an_adapter_is_attached_where_its_view_pins_it(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_an_adapter_is_attached_where_its_view_pins_it(user: Teacher, facts: list[str], made: Any) -> None:
     user("view", "set", "work", "--tag", "me")
     user("pin", made["id"], "--view", "work")
     plan = user.plan("Which port does the staging database use?", "--view", "work")
@@ -287,9 +293,8 @@ def test_an_adapter_is_attached_where_its_view_pins_it(user: Teacher, facts: lis
 
 
 def test_a_filter_that_leaves_one_of_its_memories_out_keeps_an_adapter_out(
-    user: Teacher, facts: list[str]
+    user: Teacher, facts: list[str], made: Any
 ) -> None:
-    user.distil(*facts)
     user("tag", facts[0], "--add", "animals")
     plan = user.plan(QUESTION, "--tag", "animals")
     assert plan["adapters"] == [] and [item["form"] for item in plan["chosen"]] == ["text"]
@@ -323,8 +328,7 @@ def made_questions(user: Teacher, id: str) -> list[dict[str, Any]]:
 # --- what makes an adapter unusable ----------------------------------------------------------------
 
 
-def test_a_changed_memory_makes_an_adapter_stale_at_once(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_a_changed_memory_makes_an_adapter_stale_at_once(user: Teacher, facts: list[str], made: Any) -> None:
     user("edit", facts[1], "--text", "The staging database listens on port 6000.")
     plan = user.plan()
     assert plan["adapters"] == [] and [item["form"] for item in plan["chosen"]] == ["text"]
@@ -334,8 +338,7 @@ def test_a_changed_memory_makes_an_adapter_stale_at_once(user: Teacher, facts: l
     assert user.plan()["adapters"]
 
 
-def test_a_forgotten_memory_takes_the_weights_along(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_a_forgotten_memory_takes_the_weights_along(user: Teacher, facts: list[str], made: Any) -> None:
     assert user.blobs()
     assert user("forget", facts[0], "--yes", "--json").record["adapters"] == [made["id"]]
     assert user.blobs() == set()
@@ -346,15 +349,15 @@ def test_a_forgotten_memory_takes_the_weights_along(user: Teacher, facts: list[s
     assert again["memories"] == 1 and again["passed"]
 
 
-def test_an_adapter_of_another_model_is_not_used(user: Teacher, facts: list[str]) -> None:
-    user.distil(*facts)
+def test_an_adapter_of_another_model_is_not_used(user: Teacher, facts: list[str], made: Any) -> None:
     other = write_model(user.folder / "other.gguf", "llama", seed=2, context=4096)
     plan = user.plan(QUESTION, "--model", other)
     assert plan["adapters"] == [] and any("made for another model" in note for note in plan["notes"])
 
 
-def test_damaged_weights_are_found_out_and_the_text_is_read(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_damaged_weights_are_found_out_and_the_text_is_read(
+    user: Teacher, facts: list[str], made: Any
+) -> None:
     text = user("query", QUESTION, "--text", "--max-tokens", "8", "--json").record
     (name,) = user.blobs()
     blob = user.vault / "blobs" / name[:2] / name
@@ -494,8 +497,9 @@ def test_a_memory_that_changes_while_it_is_learned_stops_it(
     assert user.adapters() == [] and user.blobs() == set()
 
 
-def test_an_adapter_whose_memories_are_gone_is_put_into_words(user: Teacher, facts: list[str]) -> None:
-    made = user.distil(*facts)
+def test_an_adapter_whose_memories_are_gone_is_put_into_words(
+    user: Teacher, facts: list[str], made: Any
+) -> None:
     with user.api() as memos:  # as one that came from elsewhere
         (found,) = memos.adapters()
         lessons = [

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from asked_servers import ALL, BOX, OPEN, PERSONAL, QUESTION, enter
 from model_servers import ANSWER, ModelServer
-from test_asking_servers import ALL, BOX, OPEN, PERSONAL, QUESTION, enter, folder, server
-
-__all__ = ["folder", "server"]
 
 pytest.importorskip("httpx2")
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import Shell
+from cli_harness import Shell, wait_until
 from vault_harness import NOW, WHO
 
 from memos_cli.cube import STATES, Cube, Filter
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.memory import Memos
 from memos_cli.interface.options import IngestOptions, ReadOptions
+from memos_cli.moments import parse_time
 from memos_cli.settings import Settings
 
 EVERYTHING = Filter(states=STATES)
@@ -87,12 +89,9 @@ def test_each_moment_reads_as_it_did(tmp_path: Path, seed: int) -> None:
 
 
 def test_the_commands_show_what_was(memos: Shell) -> None:
-    import time
-
     (id,) = memos.keep("My cat is called Miso.")
-    time.sleep(0.01)
     when = memos("show", id, "--json").record["created"]
-    time.sleep(0.01)
+    wait_until(lambda: time.time_ns() // 1_000_000 > parse_time(when))
     memos("edit", id, "--text", "My cat is called Tofu.")
     memos("archive", id)
     assert memos("list", "--json").records == []

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import Shell
+from cli_harness import Shell, wait_until
 from hooks_harness import ASKED, HORSE, PORT, SHIP, Hooks
 
 from memos_cli.cli.agents.hook_guard import EVENTS, event_of
@@ -307,7 +307,8 @@ def test_the_import_outlives_the_hook_and_holds_none_of_its_streams(
     from memos_cli.interface.hooks import transcripts
 
     done = hooks.shell.work / "done"
-    command = [sys.executable, "-c", f"import time; time.sleep(1); open({str(done)!r}, 'w').close()"]
+    os.mkfifo(gate := hooks.shell.work / "gate")  # it waits there until the hook has returned
+    command = [sys.executable, "-c", f"open({str(gate)!r}).readline(); open({str(done)!r}, 'w').close()"]
     monkeypatch.setattr(transcripts, "import_arguments", lambda call: command[1:])
     monkeypatch.setattr(
         "memos_cli.interface.client_settings.program_files.own_command", lambda: (command[0],)
@@ -315,11 +316,10 @@ def test_the_import_outlives_the_hook_and_holds_none_of_its_streams(
     monkeypatch.setattr("memos_cli.cli.agents.hooks.options_given", lambda state: [])
     assert hooks.run("end", hooks.starting()).out == ""
     assert not done.exists()
-    for _ in range(600):
-        if done.exists():
-            break
-        time.sleep(0.05)
-    assert done.exists()
+    opened = os.open(gate, os.O_RDWR)
+    os.write(opened, b"\n")
+    wait_until(done.exists)
+    os.close(opened)
 
 
 def test_an_import_that_takes_its_time_is_started_all_the_same(
@@ -328,10 +328,10 @@ def test_an_import_that_takes_its_time_is_started_all_the_same(
     from memos_cli.cli.agents import hook_guard
     from memos_cli.interface.hooks import transcripts
 
-    done = hooks.shell.work / "done"
+    done, returned = hooks.shell.work / "done", hooks.shell.work / "returned"
 
     def look(call: object) -> list[str]:
-        time.sleep(1.5)
+        wait_until(returned.exists)
         done.touch()
         return ["--version"]
 
@@ -339,6 +339,7 @@ def test_an_import_that_takes_its_time_is_started_all_the_same(
     monkeypatch.setitem(hook_guard._SECONDS, "end", 0.5)
     hooks.run("end", hooks.starting(), env={"MEMOS_HOOK_DEADLINE": "0.5"})
     assert hooks.log == [] and not done.exists()
+    returned.touch()
     assert hooks.wait_for_log(1)[0]["outcome"] == "done" and done.exists()
 
 

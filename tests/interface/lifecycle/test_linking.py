@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from cli_harness import Shell
+from vault_harness import all_bytes
 
 MISO, NINE, DOG = "My cat is called Miso.", "Miso is nine years old.", "Our dog is called Bento."
 
@@ -17,10 +16,6 @@ def cats(memos: Shell) -> list[str]:
 
 def live(memos: Shell) -> set[str]:
     return {row["text"] for row in memos("list", "--json").records}
-
-
-def everything(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def test_links_are_made_walked_and_taken_away(memos: Shell, cats: list[str]) -> None:
@@ -98,14 +93,14 @@ def test_forgetting_one_that_was_merged_leaves_the_others(memos: Shell, cats: li
     assert made in str(gone)
     memos("forget", cats[1], "--yes")
     assert live(memos) == {MISO}
-    assert b"nine years" not in everything(memos.vault)
+    assert b"nine years" not in all_bytes(memos.vault)
 
 
 def test_forgetting_the_whole_forgets_what_it_was_merged_from(memos: Shell, cats: list[str]) -> None:
     made = memos("merge", *cats, "--json").record["id"]
     memos("forget", made, "--yes")
     assert memos("list", "--state", "all", "--json").records == []
-    assert b"Miso" not in everything(memos.vault)
+    assert b"Miso" not in all_bytes(memos.vault)
 
 
 def test_after_parting_each_is_a_memory_of_its_own(memos: Shell, cats: list[str]) -> None:
@@ -117,7 +112,7 @@ def test_after_parting_each_is_a_memory_of_its_own(memos: Shell, cats: list[str]
     memos("merge", "--undo", made)
     memos("forget", cats[0], "--yes")
     assert live(memos) == {NINE}
-    assert b"called Miso" not in everything(memos.vault)
+    assert b"called Miso" not in all_bytes(memos.vault)
 
 
 def test_a_long_memory_is_sliced_and_its_parts_follow_each_other(memos: Shell) -> None:
@@ -135,7 +130,7 @@ def test_a_long_memory_is_sliced_and_its_parts_follow_each_other(memos: Shell) -
     assert "one part" in memos("slice", done["of"][0], code=2).err
     memos("forget", done["of"][2], "--yes")
     assert live(memos) == {*parts} - {parts[2]}
-    assert b"Paragraph 2" not in everything(memos.vault)
+    assert b"Paragraph 2" not in all_bytes(memos.vault)
 
 
 def test_forgetting_the_whole_forgets_its_slices(memos: Shell) -> None:

@@ -167,7 +167,7 @@ def bundles(draw: st.DrawFn, ids: Sequence[str]) -> dict[str, list[Any]]:
     return {"cubes": cubes, "links": links, "access": access, "rebuild": rebuild}
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_bundle_changes_no_existing_memory(
     base: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -21,7 +21,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from cli_harness import Shell, make_vault, with_models
+from cli_harness import Fill, Shell, make_vault, with_models
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,17 +39,23 @@ from memos_cli.interface.share.feeds.feed_index import Index, Stored
 from memos_cli.interface.share.feeds.remote import INDEX, Registry
 from memos_cli.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("vectors_once")
+
 FACTS = tuple(f"Station {n} of the harbour reports at {n % 24} o'clock." for n in range(40))
 TOKEN = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @pytest.fixture
-def ann(tmp_path: Path) -> Iterator[Shell]:
+def ann(tmp_path: Path, fill: Fill) -> Iterator[Shell]:
     """A publisher with a few memories, and a key."""
     shell = Shell(tmp_path / "ann")
-    make_vault(shell)
-    shell("key", "new")
-    shell.keep(*FACTS, options=("--tag", "harbour"))
+
+    def make() -> None:
+        make_vault(shell)
+        shell("key", "new")
+        shell.keep(*FACTS, options=("--tag", "harbour"))
+
+    fill(shell.folder, "ann", make)
     yield shell
     shell.check()
 

@@ -18,6 +18,7 @@ import pytest
 from cli_harness import Shell, apart, make_vault
 from crash_harness import kill_everywhere
 from crash_runner import read_content
+from vault_harness import all_bytes
 
 from memos_cli.infrastructure.backup import backup_copy, backup_folder
 from memos_cli.infrastructure.backup.backup_folder import BackupFolder
@@ -50,10 +51,6 @@ def objects(folder: Path) -> dict[str, int]:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("snapshots/*.json"))
-
-
-def everything(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def restored(shell: Shell, folder: Path, *options: object) -> dict[str, object]:
@@ -214,10 +211,10 @@ def test_a_damaged_vault_makes_no_snapshot(shell: Shell, folder: Path) -> None:
     path = shell.vault / "blobs" / name[:2] / name
     for damage in (lambda: path.write_bytes(b"converted texT"), path.unlink):
         damage()
-        before = everything(folder)
+        before = all_bytes(folder)
         error = shell("backup", folder, "--keep-last", "1", "--json", code=12).error
         assert "check --repair" in error["hint"]
-        assert everything(folder) == before
+        assert all_bytes(folder) == before
     path.write_bytes(b"converted text")
     with closing(sqlite3.connect(shell.vault / "memos.db")) as db:
         db.execute("UPDATE audit SET principal = 'user:eve' WHERE n = (SELECT max(n) FROM audit)")
@@ -275,10 +272,10 @@ PLACES: dict[str, tuple[Callable[[Shell, Path], object], int, str]] = {
 def test_a_folder_of_something_else_is_refused(filled: Shell, folder: Path, place: str) -> None:
     make, code, said = PLACES[place]
     make(filled, folder)
-    before = everything(folder) if folder.is_dir() else b""
+    before = all_bytes(folder) if folder.is_dir() else b""
     result = filled("backup", folder, "--json", code=code)
     assert said in result.error["message"] and result.error["hint"]
-    assert (everything(folder) if folder.is_dir() else b"") == before
+    assert (all_bytes(folder) if folder.is_dir() else b"") == before
 
 
 def test_the_folder_is_outside_the_vault(filled: Shell) -> None:
@@ -381,12 +378,12 @@ def test_what_is_forgotten_stays_in_old_snapshots_until_they_go(filled: Shell, f
     id = filled("search", MARK + "en", "--json").records[0]["id"]
     forgot = filled("forget", id, "--yes")
     assert f"snapshots in {folder} may still contain" in forgot.err
-    assert MARK.encode() in everything(folder)
+    assert MARK.encode() in all_bytes(folder)
     filled("backup", folder)
-    assert MARK.encode() in everything(folder)
+    assert MARK.encode() in all_bytes(folder)
     command = forgot.err.split("to remove them: memos ")[1].split()
     filled(*command)
-    assert MARK.encode() not in everything(folder)
+    assert MARK.encode() not in all_bytes(folder)
     (new,) = filled.keep("Herons nest high.")
     with closing(sqlite3.connect(filled.vault / "memos.db")) as db:  # an hour later
         db.execute("UPDATE policy SET value = value - 3600000 WHERE name GLOB 'backup:*'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -207,18 +208,23 @@ def test_a_run_that_is_out_of_time_tells_what_is_left(desk: Desk) -> None:
         assert memos.maintain().left == []
 
 
-def test_a_run_pauses_while_a_query_asks(desk: Desk) -> None:
-    import threading
-
+def test_a_run_pauses_while_a_query_asks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for id in desk.keep(KITCHEN):
         desk.renew(id, desk.now - 1)
-    began, ended = threading.Event(), []
+    began, paused, ended = threading.Event(), threading.Event(), []
 
     def ask() -> None:
         with hold(desk.folder / "asking", shared=True):
             began.set()
-            time.sleep(0.4)
+            assert paused.wait(60)
             ended.append(True)
+
+    def pause(seconds: float) -> None:
+        paused.set()
+        sleep(seconds)
+
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", pause)
 
     asking = threading.Thread(target=ask)
     asking.start()

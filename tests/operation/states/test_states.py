@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tiny_models
 from cli_harness import with_models
-from tiny_models import ARCHITECTURES, CHATML, CONTROL, UNFIT, write_model
+from tiny_models import ARCHITECTURES, CHATML, UNFIT, draw_tokens, write_model
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.llama.llama import load
@@ -74,10 +74,6 @@ def tiny(models: dict[str, Path], batch: int) -> Tiny:
         return Engine(models[architecture], **{"context": CONTEXT * batch, "threads": 1, **options})
 
     return open_tiny
-
-
-def draw_tokens(count: int, seed: int = 0) -> list[int]:
-    return np.random.default_rng(seed).integers(len(CONTROL), 260, count).tolist()  # type: ignore[no-any-return]
 
 
 def copy_logits(engine: Engine, context: object) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import ARCHITECTURES, CONTROL, UNFIT, write_adapter, write_model
+from tiny_models import ARCHITECTURES, UNFIT, draw_tokens, write_adapter, write_model
 
 from memos_cli.errors import ModelUnfit
 from memos_cli.models.llama.decode_batches import Call, count_same, plan_calls
@@ -75,10 +75,6 @@ def engine(tiny: Tiny) -> Iterator[Engine]:
 def pair(engine: Engine, files: dict[str, tuple[Path, Path]]) -> tuple[LoadedAdapter, LoadedAdapter]:
     first, second = files["llama"]
     return engine.load_adapter(first), engine.load_adapter(second)
-
-
-def draw_tokens(count: int, seed: int = 0) -> list[int]:
-    return np.random.default_rng(seed).integers(len(CONTROL), 260, count).tolist()  # type: ignore[no-any-return]
 
 
 def outcome(engine: Engine, tokens: Sequence[int], **reading: Any) -> tuple[bytes, str]:

@@ -6,14 +6,14 @@ import errno
 import os
 import resource
 import signal
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import Shell, make_vault, tiny_reader
+from cli_harness import Shell, make_vault, tiny_reader, wait_until
+from states_harness import HARBOUR, QUESTION
 from tiny_models import write_model
 
 from memos_cli.errors import MemosError
@@ -21,12 +21,6 @@ from memos_cli.interface.memory import Memos
 from memos_cli.models.llama.llama_engine import Engine
 from memos_cli.settings import Settings
 
-LINES = (
-    "The harbour lantern is lit by the keeper at dusk, and put out again when the first boat has left it.",
-    "The harbour wall was raised by a metre in the year after the flood, with granite from the quarry.",
-    "The harbour office keeps the other keys, and there the pilot signs for them when he takes them out.",
-)
-QUESTION = "Does the keeper of the harbour lantern have a clock?"
 PROMOTED = {
     "id", "version", "new", "memories", "tokens", "held", "bytes", "seconds", "saved", "dry_run",
     "break_even",
@@ -81,7 +75,7 @@ def user(tmp_path: Path) -> Iterator[Promoter]:
 @pytest.fixture
 def ids(user: Promoter) -> list[str]:
     user.keep("The kitchen clock is ten minutes fast.")
-    return user.keep(*LINES, options=("--tag", "harbour"))
+    return user.keep(*HARBOUR, options=("--tag", "harbour"))
 
 
 # --- promote ---------------------------------------------------------------------------------------
@@ -203,9 +197,9 @@ def test_ids_come_from_standard_input_too(user: Promoter, ids: list[str]) -> Non
 
 def test_a_state_ends_with_the_first_of_its_sources(user: Promoter) -> None:
     ids = [
-        *user.keep(LINES[0], options=("--expires", "2099-05-01")),
-        *user.keep(LINES[1], options=("--expires", "2098-05-01")),
-        *user.keep(LINES[2]),
+        *user.keep(HARBOUR[0], options=("--expires", "2099-05-01")),
+        *user.keep(HARBOUR[1], options=("--expires", "2098-05-01")),
+        *user.keep(HARBOUR[2]),
     ]
     user.promote(*ids)
     assert user.states()[0]["expires"].startswith("2098-05-02")
@@ -275,7 +269,7 @@ def test_less_than_a_batch_is_too_short(
 
 
 def test_memories_that_are_not_live_are_refused(user: Promoter, ids: list[str]) -> None:
-    user.write("gone.txt", LINES[0] + " Once.")
+    user.write("gone.txt", HARBOUR[0] + " Once.")
     gone = user("ingest", "gone.txt", "--no-embed", "--json").record["ids"][0]
     (user.work / "gone.txt").unlink()
     user("ingest", "--prune-all", ".", "--no-embed")
@@ -324,7 +318,7 @@ def test_a_memory_that_changes_while_it_is_read_leaves_no_trace(
 ) -> None:
     if old:
         user.promote(*ids)
-        user("edit", ids[0], "--text", LINES[0] + " Or so.")
+        user("edit", ids[0], "--text", HARBOUR[0] + " Or so.")
     before = user.blobs(), len(user.states())
 
     def interfere(count: int) -> None:
@@ -383,11 +377,12 @@ def test_what_is_interrupted_leaves_no_trace(
 
 
 def test_a_process_that_is_interrupted_leaves_no_trace(user: Promoter, ids: list[str]) -> None:
-    """Sent at times from its start to its end: whenever it comes, there is all or nothing."""
+    """When its vault is open, the model's library is loaded, and the model: there is all or nothing."""
     codes = set()
-    for delay in (0.3, 0.6, 0.8):
+    for loaded in ("memos.db", "libllama", "tiny.gguf"):
         process = user.start("promote", *ids, "--to", "activation")
-        time.sleep(delay)
+        files = Path(f"/proc/{process.pid}/maps")
+        wait_until(lambda loaded=loaded, files=files: loaded in files.read_text())
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         codes.add(process.returncode)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_models import ARCHITECTURES, CONTROL, UNFIT, WINDOW, write_model
+from tiny_models import ARCHITECTURES, CONTROL, UNFIT, WINDOW, draw_tokens, write_model
 
 from memos_cli.models.llama.llama import load
 from memos_cli.models.llama.llama_engine import Engine
@@ -27,10 +27,6 @@ def logits(engine: Engine) -> np.ndarray:
     llama = load()
     count = llama.llama_vocab_n_tokens(engine._vocabulary)
     return np.ctypeslib.as_array(llama.llama_get_logits_ith(engine._context, -1), (count,)).copy()
-
-
-def draw_tokens(count: int, seed: int = 0) -> list[int]:
-    return np.random.default_rng(seed).integers(len(CONTROL), 260, count).tolist()
 
 
 @pytest.mark.parametrize("architecture", ALL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -155,10 +154,9 @@ def test_a_silent_server_is_left(server: ModelServer, sends: bool) -> None:
     with open_(server, replace(OPTIONS, timeout=1.0)) as engine:
         server.pause = 3.0
         server.drip = (b"\n" if server.kind == "ollama" else b": ping\n\n") if sends else b""
-        start = time.monotonic()
         with pytest.raises(ModelUnfit, match="sent nothing for 1 s") as error:
             ask(engine)
-        assert "network.timeout" in error.value.hint and time.monotonic() - start < 2.9
+        assert "network.timeout" in error.value.hint
 
 
 def test_an_answer_without_end_is_cut(server: ModelServer) -> None:
