@@ -109,7 +109,7 @@ def _print_rest(memos: Memos, output: Output, answer: Answer) -> None:
     for line in lines:
         output.text(line)
     if not answer.answered and answer.nearest:
-        output.text(nearest_line(answer.nearest.cube))
+        output.text(nearest_line(answer.nearest))
     if not answer.answered and not answer.nearest and memos.is_empty():
         output.note(nothing_found(memos))
     output.notes(answer.plan.notes)
