@@ -10,8 +10,6 @@ from math import floor
 from memos_cli.counts import counted
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
-EACH = 0.8
-"""For requests of all matches: the share of the relevance threshold that each memory must reach."""
 CLOSE = 0.75
 """One scored above this share of the best may be what was meant as well: it is never left to chance."""
 
@@ -64,7 +62,7 @@ def make_plan(
     found = {hit.cube.n: hit for hit in hits}
     answers = any(hit.relevance >= relevance for hit in hits)
     is_choosy = is_small or call.intent in ("summarize", "list")
-    least = relevance if not answers else EACH * relevance if is_choosy else 0.0
+    least = relevance if is_choosy or not answers else 0.0
     head, crowded, room = _place_pins(pinned, found, room, relevance)
 
     def retrieve(known: Sequence[Injection]) -> tuple[list[Injection], list[LeftOut]]:

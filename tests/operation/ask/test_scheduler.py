@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vault_harness import memory
 
 from memos_cli.cube import Cube, Document, Hit, Learned, Likeness, MemoryCall, Plan
-from memos_cli.operation.ask.scheduler import EACH, make_plan
+from memos_cli.operation.ask.scheduler import make_plan
 
 RELEVANCE = 0.3
 
@@ -95,7 +95,7 @@ def test_if_no_memory_is_relevant_none_is_chosen() -> None:
 
 @pytest.mark.parametrize("intent", ["list", "summarize"])
 def test_for_requests_of_everything_each_memory_must_be_relevant(intent: str) -> None:
-    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.28), hit("c", 0.3, EACH * 0.3), hit("d", 0.2, 0.1)]
+    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.28), hit("c", 0.3, 0.3), hit("d", 0.2, 0.1)]
     made = plan(hits, [1] * 4, intent=intent)
     assert [item.hit.cube.text for item in made.chosen] == ["a", "b", "c"]
     assert reasons(made) == ["not relevant enough (0.10 < 0.24)"]
