@@ -131,7 +131,7 @@ class Settings:
     )
     search_k: int = _setting("search.k", 10, "results of a search", 1)
     search_balance: float = _setting(
-        "search.balance", 0.65, "weight of vectors against words, 0 to 1", most=1
+        "search.balance", 0.75, "weight of vectors against words, 0 to 1", most=1
     )
     search_reranker: str = _setting(
         "search.reranker", "", "a cross-encoder that reranks the best results: a folder, or owner/name; slow"
