@@ -107,7 +107,7 @@ class Settings:
         choices=("all", "prompts"),
     )
     search_k: int = _setting(10, "results of a search", 1)
-    search_balance: float = _setting(0.65, "weight of vectors against words, 0 to 1", most=1)
+    search_balance: float = _setting(0.75, "weight of vectors against words, 0 to 1", most=1)
     search_reranker: str = _setting(
         "", "a cross-encoder that reranks the best results: a folder, or owner/name; slow"
     )

@@ -138,7 +138,7 @@ def _print_notes(talk: Talk, turn: ChatTurn) -> None:
     if not answer.answered and answer.nearest and answer.mode == "quote":
         from memos_cli.cli.results.answers import nearest_line
 
-        output.text(nearest_line(answer.nearest.cube))
+        output.text(nearest_line(answer.nearest))
     output.notes((*answer.plan.notes, *turn.notes))
     if answer.unsupported:
         output.note(f"note: unsupported by the sources: {', '.join(answer.unsupported)}")

@@ -80,7 +80,7 @@ def _print_rest(memos: Memos, output: Output, answer: Answer) -> None:
     elif answer.answered:
         output.lines(source_lines(answer))
     if not answer.answered and answer.nearest:
-        output.text(nearest_line(answer.nearest.cube))
+        output.text(nearest_line(answer.nearest))
     elif not answer.answered and memos.is_empty():
         output.note(nothing_found(memos))
     output.notes(answer.plan.notes)

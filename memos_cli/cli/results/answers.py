@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from memos_cli.cli.output import excerpt, time_of
 from memos_cli.cli.results.memories import hit_row, pick, place
 from memos_cli.counts import counted
-from memos_cli.cube import Attached, Cube, Injection, Plan, Quote
+from memos_cli.cube import Attached, Hit, Injection, Plan, Quote
 from memos_cli.zones import show_time
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.results import Answer
 
 SENTENCES = 3
-"""How many sentences of a memory a plan shows: those that made it relevant."""
+"""How many sentences of a memory are shown with a plan, or without an answer: the best ones."""
 SHOWN = 8
 """How many of the memories that were left out `query --explain` lists."""
 
@@ -91,7 +91,7 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         **pick(answer, "question answer answered mode"),
         "quotes": [quote_row(quote) for quote in answer.quotes],
         "support": pick(answer, "unsupported stopped"),
-        "nearest": hit_row(answer.nearest) if answer.nearest else None,
+        "nearest": nearest_row(answer.nearest) if answer.nearest else None,
         "model": answer.model,
         "plan": plan_row(answer.plan),
         "sources": source_rows(answer.plan, answer.order),
@@ -138,9 +138,19 @@ def source_lines(answer: Answer) -> Iterator[str]:
         yield f"(and {counted(more, 'more that is', 'more that are')} pinned, or of the same document)"
 
 
-def nearest_line(cube: Cube) -> str:
-    """Return the line for the memory nearest to a question without an answer."""
-    return f"The nearest memory: {excerpt(cube.text, 90)} — {place(cube)}"
+def nearest_row(hit: Hit) -> dict[str, Any]:
+    """Return the memory nearest to a question without an answer, with its best sentences."""
+    return {**hit_row(hit), "sentences": _best_sentences(hit)}
+
+
+def nearest_line(hit: Hit) -> str:
+    """Return the line for the memory nearest to a question without an answer: its best sentences."""
+    best = " … ".join(excerpt(text, 160) for text in _best_sentences(hit))
+    return f"The nearest memory: {best or excerpt(hit.cube.text, 90)} — {place(hit.cube)}"
+
+
+def _best_sentences(hit: Hit) -> list[str]:
+    return [hit.cube.text[each.start : each.end] for each in hit.sentences[:SENTENCES]]
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:

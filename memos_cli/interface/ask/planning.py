@@ -20,7 +20,7 @@ from memos_cli.models.engine import Engine
 from memos_cli.moments import format_time
 from memos_cli.operation.ask.injection_cues import suspicions
 from memos_cli.operation.ask.prompt_layout import cites, costs, estimated_costs, room_for_memories
-from memos_cli.operation.ask.scheduler import EACH, make_plan
+from memos_cli.operation.ask.scheduler import make_plan
 from memos_cli.operation.search.duplicates import find_duplicates
 from memos_cli.operation.search.embedding import row_in_use
 
@@ -36,6 +36,8 @@ CANDIDATES = 40
 """Number of memories that a plan chooses from."""
 NEAR = 0.2
 """Least relevance of the nearest memory, which is shown if none answers."""
+OF_ITS_TIME = 0.8
+"""The share of the relevance threshold that a memory of the time in question must reach."""
 SMALL_READS = 3
 """Number of memories in the prompt of a small model: with more it answers fewer questions right (of 60: 18
 with three, 16 with five, 14 with twelve; MemoryBank, SmolLM2-135M)."""
@@ -155,7 +157,7 @@ def _plan_in_time(choose: Callable[..., Plan], request: Request, usual: float) -
     # A question with a time but without a topic asks for all memories of that time, none without a time.
     # With a topic, a memory of the requested time is more likely to answer.
     plan = (
-        choose(within, usual * (EACH if call.intent == "recall" else 1))
+        choose(within, usual * (OF_ITS_TIME if call.intent == "recall" else 1))
         if call.topics
         else choose(replace(within, undated=False), 0.0)
     )

@@ -27,8 +27,6 @@ from types import MappingProxyType
 from memos_cli.counts import counted
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
-EACH = 0.8
-"""For requests of all matches: the share of the relevance threshold that each memory must reach."""
 CLOSE = 0.75
 """One scored above this share of the best may be what was meant as well: it is never left to chance."""
 DUPLICATE = "duplicate of another memory"
@@ -63,8 +61,8 @@ def make_plan(
     same; ``labels`` the numbers that memories have in prompts already.
     """
     found = {hit.cube.n: hit for hit in hits}
-    least = EACH * relevance if is_small or call.intent in ALL else 0.0
-    least = least if any(hit.relevance >= relevance for hit in hits) else relevance
+    answers = any(hit.relevance >= relevance for hit in hits)
+    least = relevance if is_small or call.intent in ALL or not answers else 0.0
     head, crowded, room = _place_pins(pinned, found, room, relevance)
 
     def retrieve(known: Sequence[Injection]) -> tuple[list[Injection], list[LeftOut]]:

@@ -19,7 +19,7 @@ from memos_cli.operation.search.sentences import split_sentences
 
 PART = 256
 """Cubes that are embedded, and made durable, together: seconds of work that ^C can cost."""
-SENTENCES = "/sentences-1"
+SENTENCES = "/sentences-2"
 """Suffix of the fingerprint of an embedder's row with vectors of sentences. The number changes when sentences
 are split differently."""
 _HEADINGS, _HEADING = 3, 120

@@ -21,7 +21,7 @@ Japanese or Korean character counts three times."""
 _WRAPPED = 50
 """A line with at least as many characters may be wrapped: its sentence continues on the next line."""
 _RECORD = 250
-"""Fields (``name: value``, one a line) stay together up to this length: alone, they lack their subject."""
+"""Short fields (``name: value`` on lines) stay together up to this length: alone, each lacks its subject."""
 _WHOLE_CODE = 600
 """Longest block of code that stays one sentence, in characters."""
 _BLOCK = 2000
@@ -33,6 +33,7 @@ _UNDERLINE = re.compile(r" {0,3}(?:=+|-{2,})[ \t]*\Z")
 _DELIMITERS = re.compile(r"[ \t]*(?:\|[ \t]*)?:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?\Z")
 _ITEM = re.compile(r"[ \t>]*(?:[-*+•–]|\d{1,9}[.)、]|[（(]?[一二三四五六七八九十]+[)）、.])[ \t]*(?=\S)")
 _FIELD = re.compile(r"[\w .-]{1,40}[:：=]\s*\S")
+_NAME = re.compile(r"[\w .-]{1,40}[:：][ \t]*\Z")
 _ENDS = re.compile(r"[.!?…。！？؟।;；:：][\"'”’)\]》」』*_`]*[ \t]*\Z")
 _STOPS = re.compile(r"[.!?…]\s+|[。！？؟।]\s*|\n")
 # A sentence goes on after the point of an ordinal: before a month, or after "im", "der" and the like.
@@ -140,13 +141,25 @@ def _paragraph_end(lines: list[_Line], at: int) -> int:
         line, before = lines[end].text, lines[end - 1].text
         if not line.strip() or _FENCE.match(line) or HEADING.match(line[:500]) or _ITEM.match(line):
             break
-        if _FIELD.match(line) and _FIELD.match(before):
-            if lines[end].end - lines[at].start > _RECORD:
+        if _FIELD.match(line):
+            if not _goes_with(before, line) or lines[end].end - lines[at].start > _RECORD:
                 break
-        elif _FIELD.match(line) or _ENDS.search(before[-20:]) or not _is_wrapped(before):
+        elif _ENDS.search(before[-20:]) or not _is_wrapped(before):
             break
         end += 1
     return end
+
+
+def _goes_with(before: str, field: str) -> bool:
+    """Whether a field belongs to the record of the line before it: short fields, or fields below a name."""
+    deeper = _indent(field) - _indent(before)
+    if _NAME.match(before):
+        return deeper > 0
+    return bool(_FIELD.match(before)) and deeper >= 0 and not (_is_wrapped(before) or _is_wrapped(field))
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _is_wrapped(line: str) -> bool:
@@ -227,7 +240,8 @@ def _joined(text: str, found: list[Sentence]) -> list[Sentence]:
             and text.count("\n", before.end, each.start) < 2
             and each.end - before.start <= LONGEST
         )
-        if before and fits and (_is_short(text, each) or _is_short(text, before)):
+        introduces = _NAME.match(text[each.start : each.end])
+        if before and fits and not introduces and (_is_short(text, each) or _is_short(text, before)):
             joined[-1] = Sentence(before.start, each.end, each.heading)
         else:
             joined.append(each)

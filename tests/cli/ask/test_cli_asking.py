@@ -242,7 +242,7 @@ def test_the_nearest_memory_is_named_if_it_is_close(kept: Shell, no_model: None)
     near = {"MEMOS_QUERY_RELEVANCE": "1"}
     told = kept("query", STAGING, "--json", env=near).record
     assert (told["answered"], told["answer"], told["quotes"]) == (False, NOTHING, [])
-    assert told["nearest"]["text"] == ANSWER
+    assert (told["nearest"]["text"], told["nearest"]["sentences"]) == (ANSWER, [ANSWER])
     assert kept("query", STAGING, env=near).lines == [
         NOTHING, f"The nearest memory: {ANSWER} — stdin:0-42",
     ]  # fmt: skip

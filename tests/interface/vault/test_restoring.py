@@ -95,7 +95,7 @@ def test_the_index_is_built_again(backed: Shell, monkeypatch: pytest.MonkeyPatch
         Vault.open(backed.vault, timeout=1.0) as vault,
         vault.change("user:ann", 1_700_000_000_000) as change,
     ):
-        change.db.execute("INSERT INTO embedder VALUES (1, 'x/sentences-1', 'x', 4)")
+        change.db.execute("INSERT INTO embedder VALUES (1, 'x/sentences-2', 'x', 4)")
         change.db.execute(
             """INSERT INTO vector (cube, embedder, start, end, data)
                SELECT n, 1, 0, 2, x'0402013c7f000000' FROM cube"""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vault_harness import memory
 
 from memos_cli.cube import Cube, Document, Hit, Learned, Likeness, MemoryCall, Plan
-from memos_cli.operation.ask.scheduler import EACH, make_plan
+from memos_cli.operation.ask.scheduler import make_plan
 
 RELEVANCE = 0.3
 
@@ -95,19 +95,19 @@ def test_if_no_memory_is_relevant_none_is_chosen() -> None:
 
 @pytest.mark.parametrize("intent", ["list", "summarize"])
 def test_for_requests_of_everything_each_memory_must_be_relevant(intent: str) -> None:
-    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.28), hit("c", 0.3, EACH * 0.3), hit("d", 0.2, 0.1)]
+    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.3), hit("c", 0.3, 0.3), hit("d", 0.2, 0.1)]
     made = plan(hits, [1] * 4, intent=intent)
     assert [item.hit.cube.text for item in made.chosen] == ["a", "b", "c"]
-    assert reasons(made) == ["not relevant enough (0.10 < 0.24)"]
+    assert reasons(made) == ["not relevant enough (0.10 < 0.30)"]
     assert len(plan(hits, [1] * 4).chosen) == 4
     assert not plan(hits[1:], [1] * 3, intent=intent).chosen
 
 
 def test_a_small_model_reads_only_what_is_relevant_by_itself() -> None:
-    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.28), hit("c", 0.2, 0.1)]
+    hits = [hit("a", 1.0, 0.9), hit("b", 0.4, 0.3), hit("c", 0.2, 0.1)]
     made = plan(hits, [1] * 3, is_small=True)
     assert [item.hit.cube.text for item in made.chosen] == ["a", "b"]
-    assert reasons(made) == ["not relevant enough (0.10 < 0.24)"]
+    assert reasons(made) == ["not relevant enough (0.10 < 0.30)"]
     assert len(plan(hits, [1] * 3, is_small=True, most=1).chosen) == 1
     assert not plan(hits[1:], [1] * 2, is_small=True).chosen
 
@@ -307,7 +307,7 @@ def test_what_is_retrieved_beside_a_document_is_judged_by_the_best_memory_in_it(
     made = plan(hits, [10, 10], documents=[document(best)], intent="list")
     assert (parts(made), reasons(made)) == (
         [("document", "best")],
-        ["not relevant enough (0.10 < 0.24)"],
+        ["not relevant enough (0.10 < 0.30)"],
     )
 
 

@@ -83,6 +83,28 @@ def test_short_texts_are_not_split(text: str, expected: int) -> None:
     assert len(split_sentences(text)) == expected
 
 
+@pytest.mark.parametrize(
+    "expected",
+    [
+        [
+            "name: Mara Wolf\nphone: 555 0133",
+            "The next visit is planned for the spring.",
+        ],
+        ["plumber:\n  name: Mara Wolf\n  phone: 555 0133", "doctor:\n  name: Ned Ash\n  hours: Mon to Thu"],
+        [
+            "insurance:\n  household: Nordstern, 88-104",
+            "landlord: none, we are the owners",
+        ],
+        [
+            "car: a grey estate, plate AB-CD 123, tyres 205/55 R16, next test in August",
+            "phone: 15 GB a month for 12.99, ends on 30 June, cancel 3 months before",
+        ],
+    ],
+)
+def test_fields_stay_together_if_they_are_short_and_of_one_record(expected: list[str]) -> None:
+    assert parts("\n".join(expected)) == expected
+
+
 def test_sentences_of_several_scripts_are_told_apart() -> None:
     text = (
         "The meeting about the climate was on Wednesday. 会议讨论了碳税和森林的保护问题，没有结果。"
