@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from pathlib import Path
 
@@ -22,3 +23,13 @@ def test_no_module_is_longer_than_400_lines() -> None:
 def test_a_folder_has_few_modules() -> None:
     folders = Counter(path.parent for path in MODULES)
     assert {folder.name: count for folder, count in folders.items() if count > 14} == {}
+
+
+def test_no_function_is_longer_than_60_lines() -> None:
+    lengths = {
+        f"{path.name}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: count for name, count in lengths.items() if count > 60} == {}
