@@ -149,6 +149,8 @@ class Filter:
     payloads: tuple[str, ...] = ("plaintext",)
     """By default memories themselves, not what was made from them."""
     sensitivities: tuple[str, ...] = ()
+    stated: bool = False
+    """Leave out the questions and the answers of ``memos chat``: they are no sources."""
     asker: str = ""
     """Leave out memories that are bound to another principal than this one; empty: include them."""
 
@@ -167,8 +169,8 @@ class Filter:
         return replace(self, sensitivities=tuple(allowed) or ("none",))
 
     def as_saved(self) -> dict[str, object]:
-        """Return what a view stores of it: everything but the asker."""
-        return {name: value for name, value in asdict(self).items() if name != "asker"}
+        """Return what a view stores of it: what a user can choose."""
+        return {name: value for name, value in asdict(self).items() if name not in ("stated", "asker")}
 
 
 @dataclass(frozen=True, slots=True)

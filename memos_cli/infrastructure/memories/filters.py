@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import quote_from_bytes
 
 from memos_cli.cube import SENSITIVITIES, Filter
+from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.letters import nfc
 from memos_cli.validation import parse_json
@@ -58,6 +59,14 @@ def condition(filter: Filter, now: int) -> tuple[str, list[object]]:
         )
         as_typed = filter.source.encode("utf-8", "replace").decode()
         values += [as_typed, quote_from_bytes(os.fsencode(filter.source)), nfc(as_typed)]
+    if filter.stated:
+        parts.append(
+            f"""NOT EXISTS (
+                  SELECT 1 FROM place q JOIN source o ON o.n = q.source
+                  WHERE q.cube = c.n AND o.uri GLOB '{CHAT}*' AND (c.role = 'assistant' OR EXISTS (
+                    SELECT 1 FROM version w WHERE w.cube = c.n AND w.version = c.version
+                    AND substr(rtrim(w.text), -1) IN ('?', '？', '؟'))))"""
+        )
     if filter.sensitivities:
         known = filter.sensitivities
         one_of("sensitivity", [number for number, level in enumerate(SENSITIVITIES) if level in known])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from memos_cli.cube import Filter, MemoryCall
 from memos_cli.errors import ModelUnfit
+from memos_cli.infrastructure.memories.links import CHAT
+from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.interface.results import SearchResult
 from memos_cli.interface.session import Session
 from memos_cli.interface.time.times import parse_range
 from memos_cli.models.embed.embedder import Embedder
 from memos_cli.operation.search.embedding import row_in_use
 from memos_cli.operation.search.hybrid_search import rerank, search, widen
-from memos_cli.operation.search.ranking import Asked
+from memos_cli.operation.search.ranking import Asked, side_of
 from memos_cli.zones import local_zone
 
 
@@ -25,6 +28,7 @@ def retrieve(
     caller knows what is shown.
     """
     db, now, settings = session.vault.connection, session.now(), session.settings
+    filter = _without_chats(db, filter, call)
     embedder, notes = _embedder_in_use(session)
     hits = search(
         session.vault, query, filter=filter, k=k, now=now,
@@ -34,6 +38,17 @@ def retrieve(
     if (reranker := session.reranker) is not None:
         hits = rerank(hits, partial(reranker.scores, query))
     return SearchResult(query, tuple(widen(db, hits, filter=filter, k=k, now=now)), notes)
+
+
+def _without_chats(db: Connection, filter: Filter, call: MemoryCall) -> Filter:
+    """Return a filter that leaves out what was asked and answered in chats, unless the question is about that.
+
+    These turns resemble a question more than its sources do: they would push the sources out of a search.
+    """
+    is_about_chats = filter.source or "dialogue" in filter.types or side_of(call.question) == "assistant"
+    if is_about_chats or not db.execute("SELECT 1 FROM source WHERE uri GLOB ?", (f"{CHAT}*",)).fetchone():
+        return filter
+    return replace(filter, stated=True)
 
 
 def asked_of(call: MemoryCall) -> Asked:
