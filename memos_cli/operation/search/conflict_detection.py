@@ -1,9 +1,9 @@
-"""Compare two memories: do they say the same or contradict each other? A guess for the user to judge. Pure.
+"""Compare two memories: detect duplicates and contradictions, as guesses for the user to judge. Pure.
 
-Texts are compared word by word. They contradict each other where a "not" is all that differs, or exactly one
-value does (a number, a date, a name) and that value is what is said, not what it is said of. A value that
-another one follows ("Bus 21 leaves at 7:10") tells two things apart; so does one that stands beside its noun
-("invoice 17 was paid"). Where a noun or a verb differs, the texts speak of two things.
+Texts are compared word by word. They contradict each other if they differ only in a "not", or in exactly one
+value (a number, a date, a name) that belongs to the statement and not to its subject. A value that is
+followed by another one ("Bus 21 leaves at 7:10") identifies the subject; so does a value next to its noun
+("invoice 17 was paid"). If a noun or a verb differs, the texts have different subjects.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def compare(one: str, other: str) -> Conflict:
 
 
 def _stem(word: str) -> str:
-    """Return a word without its case and its plural: "likes" is "like"."""
+    """Return a word in lower case and in the singular: "like" for "likes"."""
     small = word.casefold()
     return small[:-1] if len(small) > 3 and small.endswith("s") and not small.endswith("ss") else small
 
@@ -99,7 +99,7 @@ def _telling(words: Sequence[str]) -> list[str]:
 
 
 def _subject(words: Sequence[str]) -> str:
-    """Return the first word that says something: what a text is about begins with it."""
+    """Return the index of the first content word: the subject of a text begins there."""
     return next(iter(_telling(words)), "")
 
 

@@ -1,5 +1,4 @@
-"""Memories that say the same as others: copies of a page that differ by a few words, and translations.
-Pure."""
+"""Find duplicate memories: copies of a page that differ by a few words, and translations. Pure."""
 
 from __future__ import annotations
 
@@ -28,9 +27,9 @@ _WIDE = re.compile(f"[{WIDE}]")
 def find_duplicates(
     cubes: Sequence[Cube], vector_of: Callable[[int], Floats | None]
 ) -> Mapping[int, frozenset[int]]:
-    """For each cube the numbers of those before it in ``cubes`` that say the same.
+    """Return for each cube the numbers of its duplicates before it in ``cubes``.
 
-    ``vector_of`` gives the unit vector of a cube; it is asked only where scripts differ.
+    ``vector_of`` returns the unit vector of a cube; it is called only if the scripts of two cubes differ.
     """
     scripts = [script_of(cube.text) for cube in cubes]
     runs = [_runs(cube.text) for cube in cubes]

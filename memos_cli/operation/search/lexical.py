@@ -1,8 +1,8 @@
-"""What the words of a question find: BM25 over the full-text table, at a price that does not grow with it.
+"""Search by words: BM25 over the full-text table, at a cost that does not grow with the table.
 
-A word costs as much as it is frequent, and tells the less. So the rare words of a question are asked for by
-BM25, as many as the price allows; the others count where two words of the question stand together, which
-SQLite finds at the price of the rarer one.
+The more frequent a word is, the more it costs to search, and the less it says. So BM25 searches the rare
+words of a question, as many as the limit on the cost allows. The other words count only where two words of
+the question are next to each other: SQLite finds such pairs at the cost of the rarer word.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FREQUENT = 4
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A term of the question, in how many cubes it is, and what finding it is worth."""
+    """A term of the question, the number of cubes that contain it, and its weight."""
 
     term: Term
     cubes: int
@@ -42,7 +42,9 @@ class Weighed:
 def by_words(
     vault: Vault | Snapshot, terms: Sequence[Term], *, filter: Filter, now: int, limit: int
 ) -> tuple[list[Weighed], dict[int, float]]:
-    """The terms, and the ``limit`` best cubes of ``filter`` that hold any of them, each with its score."""
+    """Return the terms, and the ``limit`` best cubes of ``filter`` that contain any of them, with their
+    scores.
+    """
     db, total = vault.connection, vault.texts
     if vault.is_restricted:
         return _seen(db, terms, total, filter, now, limit)
@@ -70,13 +72,13 @@ def weigh(db: Connection, terms: Sequence[Term], total: int) -> list[Weighed]:
 
 
 def coverage(terms: Sequence[Weighed], found: set[str]) -> float:
-    """Return the share of the question's words that a cube holds, rare words counting more."""
+    """Return the share of the question's words that a cube contains; rare words count more."""
     total = sum(w.idf for w in terms)
     return sum(w.idf for w in terms if w.term.text in found) / total if total else 0.0
 
 
 def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) -> dict[int, set[str]]:
-    """Return which of the terms each of a few cubes holds."""
+    """Return for each of a few cubes the terms that it contains."""
     found: dict[int, set[str]] = {n: set() for n in cubes}
     for weighed in terms:
         if weighed.cubes:
@@ -90,7 +92,7 @@ def _weighed(term: Term, cubes: int, total: int) -> Weighed:
 
 
 def _parted(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
-    """The rare terms that ``POSTINGS`` pays for, and the first of the others; each the rarest first."""
+    """Return the rare terms that fit into ``POSTINGS``, and the first of the others; both the rarest first."""
     ordered = sorted(terms, key=lambda each: (each.cubes, each.term.text))
     rare, spent = list[Weighed](), 0
     for each in ordered:
@@ -104,7 +106,7 @@ def _parted(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
 def _together(
     db: Connection, rare: Sequence[Weighed], frequent: Sequence[Weighed], filter: Filter, now: int
 ) -> dict[int, set[Weighed]]:
-    """Return the cubes that hold a frequent term and another one, with what is known of them to be held."""
+    """Return the cubes that contain a frequent term and another one, with the terms found in them."""
     held: dict[int, set[Weighed]] = defaultdict(set)
     for at, each in enumerate(frequent):
         for other in (*rare, *frequent[at + 1 :]):
@@ -117,10 +119,10 @@ def _together(
 def _seen(
     db: Connection, terms: Sequence[Term], total: int, filter: Filter, now: int, limit: int
 ) -> tuple[list[Weighed], dict[int, float]]:
-    """Return the terms, and the cubes that hold them, best first, for who may not read all of the vault.
+    """Return the terms, and the cubes that contain them, best first, for a caller with limited access.
 
-    BM25 counts what everybody has: from a score one could tell what is hidden. So a word is weighed by how
-    many of the asker's cubes hold it, and a cube by the words that it holds, however often.
+    BM25 counts the memories of everybody: a score would reveal hidden memories. So the weight of a word
+    depends on the caller's own cubes with it, and the score of a cube on its words, however often they occur.
     """
     holding = "SELECT c.n FROM words JOIN cube c ON c.n = words.rowid WHERE words MATCH ?"
     found = {term: [n for (n,) in db.execute(holding, (term.fts,)).fetchall()] for term in terms}

@@ -1,9 +1,9 @@
-"""In which order memories answer a question: what their words, their meaning and their place in a talk say.
+"""Rank memories for a question by their words, their meaning and their place in a conversation.
 
-Pure: what a search has gathered goes in, a score for each comes out. A turn of a conversation rarely says by
-itself what it is about. So it counts in part for the turns beside it, for its session, for who says it where
-the question names somebody, for when where the question names a time, and for what kind of answer it could
-be. Documents are not touched by that, times apart.
+Pure: takes the candidates of a search, and returns a score for each. A turn of a conversation rarely names
+its own subject. So its score also depends on the neighbouring turns, on its session, on its speaker if the
+question names a person, on its time if the question names a time, and on the kind of answer that it gives. Of
+these, only the time changes the score of a document.
 
 The weights were chosen on LoCoMo; chosen on all conversations but one, they hold on that one as well
 (`scripts/eval_locomo.py --leave-one-out`).
@@ -62,7 +62,7 @@ _KINDS = (  # what is asked for, and what an answer to it holds
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each sign is worth, beside words and meaning, which share 1 by ``search.balance``."""
+    """The weight of each signal except words and meaning, which share 1 by ``search.balance``."""
 
     beside: float = 0.7
     """Of the words of a turn, what counts for the turns beside it."""
@@ -90,7 +90,7 @@ WEIGHTS = Weights()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A memory that a search has gathered."""
+    """A memory that a search may return."""
 
     cube: int
     type: str
@@ -117,7 +117,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question says, beside its words."""
+    """The facts parsed from a question, apart from its words."""
 
     question: str
     after: int | None = None
@@ -137,7 +137,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What a memory scored, and the signs that helped."""
+    """The score of a memory, and the signals that raised it."""
 
     score: float
     signs: Mapping[str, float | str]
@@ -209,7 +209,7 @@ def _meaning(
     following: Mapping[int, int],
     weights: Weights,
 ) -> dict[int, float]:
-    """Cosines, each averaged with those of the turns beside it; where there is none, its own stands in."""
+    """Return the cosines, each averaged with those of its neighbouring turns, if it has any."""
     found: dict[int, float] = {}
     for n, each in candidates.items():
         if each.cosine is None:
@@ -223,7 +223,7 @@ def _meaning(
 
 
 def _sessions(candidates: Sequence[Candidate]) -> dict[int, float]:
-    """How well the session of each turn fits: the root of the sum of the squares of its turns' BM25."""
+    """Score the session of each turn: the root of the sum of the squares of its turns' BM25."""
     sessions: list[list[Candidate]] = []
     turns = (each for each in candidates if each.is_turn)
     for turn in sorted(turns, key=lambda turn: (turn.source, turn.start, turn.cube)):
@@ -244,7 +244,7 @@ def _is_apart(one: Candidate, other: Candidate) -> bool:
 
 
 def side_of(question: str) -> str | None:
-    """Return whose turns a question is about: ``assistant``, ``user``, or None for neither."""
+    """Return the speaker whose turns a question is about: ``assistant``, ``user``, or None for neither."""
     return "assistant" if _ASSISTANT.search(question) else "user" if _USER.search(question) else None
 
 
@@ -255,7 +255,7 @@ def _is_between(time: int | None, asked: Asked) -> bool:
 
 
 def _is_within(each: Candidate, asked: Asked) -> bool:
-    """Return whether a memory is of the time that was asked for, or tells of it."""
+    """Return whether a memory was written in the requested period, or its text names it."""
     if each.time is None or asked.period is None:
         return False
     after, before = asked.period
@@ -267,7 +267,7 @@ def _is_within(each: Candidate, asked: Asked) -> bool:
 
 
 def _names(question: str, author: str) -> bool:
-    """Return whether a question names somebody: by the whole name, or by one word of it."""
+    """Return whether a question names a person: by the whole name, or by one word of it."""
     question, name = question.casefold(), author.casefold().strip()
     if len(name) < 2:
         return False
