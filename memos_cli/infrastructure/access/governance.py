@@ -1,8 +1,8 @@
 """Access rights of a principal on a memory. Pure: uses headers and rules, no vault and no clock.
 
 What a principal creates belongs to it, and to nobody else until it grants a right. A rule covers what its
-owner owns: one memory, a tag with all tags below it, a view, or everything. A saved state or an adapter may
-be used by those who may read every memory that it was made from.
+owner owns: one memory, a tag with all tags below it, a view, or everything. A principal may use a saved state
+or an adapter if it may read every memory that it was made from.
 
 ``row_access.py`` gives the same answer for a whole vault at once, as SQL; a test compares the two, and a
 third, slow implementation, on random vaults.
@@ -79,7 +79,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What of a cube decides who may use it."""
+    """The fields of a cube that access decisions depend on."""
 
     id: str
     owner: str
@@ -95,7 +95,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether it is allowed, and why; ``rule`` is the one that allows it, if one does."""
+    """The result of an access check, with the reason; ``rule`` is the rule that allows it, if any."""
 
     allowed: bool
     why: str

@@ -1,4 +1,4 @@
-"""What this vault has published: where, which memories, and since which serial each is unchanged."""
+"""The publications of this vault: their addresses, their memories, and the serial of each memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def publications(db: Connection, owner: str) -> list[Publication]:
 
 
 def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | None]]:
-    """Return by id the serial since when it is unchanged, and the sha256 of its record (None: withdrawn)."""
+    """Return by id the serial of the last change, and the sha256 of the record (None: withdrawn)."""
     rows = db.execute("SELECT id, serial, sha256 FROM published WHERE publication = ?", (publication,))
     return {id: (serial, sha256) for id, serial, sha256 in rows.fetchall()}
 
@@ -71,7 +71,7 @@ def tell_published(
     replaces: str,
     items: Mapping[str, tuple[int, bytes | None]],
 ) -> None:
-    """Record a release of a publication, in place of the one before."""
+    """Record a release of a publication, replacing the previous one."""
     db = change.db
     db.execute("DELETE FROM publication WHERE owner = ? AND name = ?", (change.principal, name))
     (n,) = db.execute(

@@ -1,9 +1,9 @@
-"""The audit: who did what to which memory, and when; a hash chain shows every later change.
+"""The audit log: principal, action, memory and time of each event; a hash chain reveals every later change.
 
 Each row has a seal: SHA-256 of the seal before it (32 zero bytes before the first) followed by the row as
 JSON (``sealed_bytes``). A transaction seals its rows before it commits, so no row is without a seal.
 
-What the chain cannot show: that somebody who can write the files wrote everything again, from some row to the
+The chain cannot reveal that somebody with write access to the files rewrote everything from some row to the
 end. To detect that, store the head elsewhere (``memos audit --head``) and verify against it.
 """
 
@@ -60,7 +60,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A place where the audit is not as it was written."""
+    """A place where the audit was altered."""
 
     n: int
     problem: str
@@ -117,9 +117,10 @@ def head(db: sqlite3.Connection) -> Head:
 
 
 def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) -> Iterator[Break]:
-    """Yield where the audit was changed, shortened or reordered; with ``kept``, also against that head.
+    """Yield the places where the audit was changed, shortened or reordered; compare it with the head
+    ``kept``, too.
 
-    With ``only_new``, the rows up to ``kept`` are not read.
+    With ``only_new``, skip the rows up to ``kept``.
     """
     wanted, before = (kept.n + 1, kept.seal) if kept and only_new else (1, FIRST)
     for *values, hash in db.execute(

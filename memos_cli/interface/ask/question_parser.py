@@ -1,8 +1,8 @@
-"""MemReader: a question, and what it asks of memory. Pure; no model is asked.
+"""MemReader: parse a question into a search of memory. Pure, and without a model.
 
-Rules over words, so that the same question always becomes the same call, in well under a millisecond.
-What they find guides a search (a time range restricts it, types and topics only rank); a question they
-do not understand is still searched by its words and its meaning.
+Rules over words, so that the same question always becomes the same call, in well under a millisecond. The
+result guides a search (a time range restricts it, types and topics only rank); a question that no rule
+matches is still searched by its words and its meaning.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ _KIND_NOUNS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event that a question names to say a time."""
+    """An event that a question names instead of a time."""
 
     anchor: Anchor
     call: MemoryCall
@@ -141,10 +141,10 @@ def parse(question: str, *, now: int, zone: tzinfo = UTC) -> Parsed:
 def read_question(
     question: str, *, now: int, zone: tzinfo = UTC, time: TimeRange | None = None
 ) -> MemoryCall:
-    """Return what ``question`` asks for: intent, time range, topics and types of memory. Never raises.
+    """Parse intent, time range, topics and types of memory from ``question``. Never raises.
 
-    ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. What stands in quotation marks
-    is a topic as a whole, and no time phrase. ``time`` is the time in it, if that is known.
+    ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. A quoted phrase is one topic, and
+    never a time phrase. ``time`` is the time in it, if that is known.
     """
     unquoted = _QUOTED.sub(lambda match: _BLANK * len(match[0]), question)
     time = time or find_range(unquoted, now=now, zone=zone)
