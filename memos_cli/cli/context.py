@@ -69,7 +69,7 @@ def leave(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def find_damage() -> str:
-    """Return what is lost or altered in the vaults that this process opened; "" if nothing is.
+    """Describe lost or altered data in the vaults that this process opened; "" without damage.
 
     Looks at the rows, not at every text: for use after an unexpected failure.
     """

@@ -1,4 +1,4 @@
-"""What TAB offers on a command line of ``memos``: commands, options, and ids, tags, views and models.
+"""Completion with TAB on a command line of ``memos``: commands, options, ids, tags, views and models.
 
 A shell runs this at every TAB, so nothing here loads Typer: the commands are in ``completion.json``, which
 ``scripts/docs`` writes. The vault is only read, as the principal of this command line, and only what this

@@ -1,4 +1,4 @@
-"""What ``memos ingest`` and ``memos import`` share: options, and the end of their reports."""
+"""Options of ``memos ingest`` and ``memos import``, and the end of their reports."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ SHOWN = 8
 
 
 def plan_row(plan: Plan) -> dict[str, Any]:
-    """Return a plan: what goes into the prompt, how, and what does not."""
+    """Return a plan as a row: the memories in the prompt, their forms, and those left out."""
     call, reuse = plan.call, plan.reuse
     times = {"after": time_of(call.after), "before": time_of(call.before)}
     return {

@@ -19,7 +19,7 @@ _KEEPERS = ("Ada", "Ben", "Cleo", "Dora", "Emil", "Fay", "Gus")
 
 
 def keep_memories(memos: Memos, target: int) -> list[str]:
-    """Put memories into the vault whose prompt, up to the question, has ``target`` tokens, or few less.
+    """Add memories to the vault whose prompt, up to the question, has ``target`` tokens, or slightly fewer.
 
     Returns their ids. Raises UsageError when the instructions alone take more.
     """
@@ -57,7 +57,9 @@ def _memory(number: int) -> str:
 
 
 def write_question(engine: Engine, target: int) -> tuple[str, int]:
-    """A question on the memories of ``target`` tokens with the template's end, or as near, and its tokens."""
+    """Return a question on the memories that has about ``target`` tokens with the template's end, and its
+    tokens.
+    """
 
     def size(text: str) -> int:
         return len(engine.build_prompt(system="", memories=[], question=text).question)
@@ -68,7 +70,7 @@ def write_question(engine: Engine, target: int) -> tuple[str, int]:
 
 
 def _fill(text: str, units: Sequence[str], size: Callable[[str], int], target: int) -> str:
-    """``text`` with as many of ``units`` behind it as ``target`` tokens hold."""
+    """Append as many of ``units`` to ``text`` as fit into ``target`` tokens."""
     for unit in units:
         while size(text) < target and size(text + unit) <= target:
             text += unit

@@ -35,12 +35,12 @@ def _answer_of_cursor(event: str, text: str) -> dict[str, Any]:
 
 
 def _command(event: str, command: str) -> Handler:
-    """A handler of Claude Code and Codex; its time is in seconds."""
+    """Return a handler for Claude Code and Codex; its timeout is in seconds."""
     return {"type": "command", "command": command, "timeout": 10 if event == START else 5}
 
 
 def _command_of_gemini(event: str, command: str) -> Handler:
-    """A handler of Gemini CLI; its time is in milliseconds."""
+    """Return a handler for Gemini CLI; its timeout is in milliseconds."""
     timed = _command(event, command)
     return {**timed, "name": "memos", "timeout": 1000 * timed["timeout"]}
 

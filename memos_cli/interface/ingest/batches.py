@@ -65,7 +65,7 @@ class SharedTransaction:
 
 
 class _Undone(Exception):
-    """Leaves a transaction so that it is rolled back."""
+    """Signal that a transaction must be rolled back."""
 
 
 class Parts:

@@ -35,7 +35,7 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class LinkStep:
-    """One memory on a walk along links: how far it is, and the link that led there."""
+    """One memory on a walk along links, with its distance and the link to it."""
 
     depth: int
     cube: Cube
@@ -80,7 +80,7 @@ def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
 def merge(session: Session, ids: Sequence[str], text: str | None, title: str | None) -> Merged:
     """Merge memories into one. They are kept as ``merged``, linked both ways; ``part`` undoes it.
 
-    Without a ``text`` it is theirs, one after the other, what says the same once.
+    Without a ``text``, the texts are concatenated, without duplicates.
     """
     with session.change() as change:
         cubes = session.access.get_many(ids, "admin")
@@ -141,7 +141,7 @@ def part(session: Session, ids: Sequence[str]) -> list[Merged]:
 
 
 def take_apart(change: Transaction, merged: int, *, but: AbstractSet[int] = frozenset()) -> list[str]:
-    """Bring back what a cube was merged from, ``but`` for some. Returns the ids of all of them."""
+    """Restore the memories that a cube was merged from, except ``but``. Returns the ids of all of them."""
     db, back = change.db, []
     for n in links.reached(db, [merged], "merged_into", back=True):
         id, state = db.execute("SELECT id, state FROM cube WHERE n = ?", (n,)).fetchone()
@@ -189,7 +189,7 @@ def _keep(change: Transaction, drafts: Sequence[Draft], terms: NewMemoryFields) 
 
 
 def _require_own(session: Session, change: Transaction, cubes: Sequence[Cube]) -> None:
-    """Raise UsageError unless all are live memories of the caller that no task binds: what is made of them
+    """Raise UsageError unless all are live memories of the caller that are bound to no task: the result
     belongs to the caller, and everyone with the right may read it.
     """
     require_unfrozen(cubes)

@@ -61,7 +61,9 @@ class VaultThread:
         self._executor = ThreadPoolExecutor(1, "vault")
 
     async def run(self, work: Callable[[Memos], Result]) -> Result:
-        """Return what ``work`` gives. Raises MemosError. A cancelled call that has not begun never begins."""
+        """Run ``work`` and return its result. Raises MemosError. A cancelled call that is still waiting never
+        runs.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._call, work)
 
     def _call(self, work: Callable[[Memos], Result]) -> Result:
@@ -129,7 +131,7 @@ def make_server(vault: VaultThread, view: str = "") -> Server[Any]:
 
 
 class _Handlers:
-    """What answers each request."""
+    """The handlers of all requests."""
 
     def __init__(self, vault: VaultThread, view: str) -> None:
         self._vault, self._view = vault, view
@@ -245,7 +247,7 @@ def _described(spec: ToolSpec) -> types.Tool:
 
 
 def explain(spec: ToolSpec, error: Any) -> str:
-    """Return what is wrong with the arguments of a call, without a word of pydantic."""
+    """Describe the errors in the arguments of a call, without terms of pydantic."""
     known = ", ".join(spec.arguments.model_fields) or "no arguments"
     problems = []
     for each in error.errors(include_url=False, include_context=False, include_input=False)[:5]:

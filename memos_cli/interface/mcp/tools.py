@@ -1,4 +1,4 @@
-"""The seven tools: their names and schemas, and those that write or tell the status."""
+"""The seven tools: their names and schemas, and the functions of those that write or report the status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool: its texts, its schemas, what it does to the vault, and the function behind it."""
+    """A tool: its texts, its schemas, its effect on the vault, and its function."""
 
     name: str
     title: str

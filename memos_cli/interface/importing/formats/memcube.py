@@ -1,7 +1,7 @@
 """Import a MemCube folder of the MemOS project: its texts, and those of its pickled states.
 
-`activation_memory.pickle` is never unpickled: its opcodes are read, and no object is made of them. The
-states themselves are of another program; from the texts that they name, new ones can be made.
+`activation_memory.pickle` is never unpickled: its opcodes are read, and no object is created. Its states are
+for another program; new ones can be made from the texts that they name.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def _messages(whole: str) -> Iterator[_Message]:
 
 
 def _begun(found: re.Match[str]) -> _Message | None:
-    """Return the message that a line begins; None if its numbers are no time of day."""
+    """Parse the first line of a message; return None if its numbers are no time of day."""
     at, side = (0, "a") if found["a1"] is not None else (8, "b")
     one, two, three = (int(found[at + number]) for number in (1, 2, 3))
     hour, minute, second = int(found[at + 5]), int(found[at + 6]), int(found[at + 7] or 0)
@@ -176,7 +176,7 @@ def _parted(said: str) -> tuple[str, str]:
 
 
 def _said(said: str) -> str:
-    """Return the text of a person: without text of WhatsApp, placeholders and direction marks."""
+    """Return the text that a person wrote: without text of WhatsApp, placeholders and direction marks."""
     first, line_end, rest = said.partition("\n")
     if first.startswith("\u200e") or _PLACEHOLDER.fullmatch(first.strip()):
         first, line_end = "", ""  # a file, with its caption in the lines below

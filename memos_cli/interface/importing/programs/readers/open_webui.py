@@ -124,7 +124,7 @@ def _branch(history: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _said(value: str) -> str:
-    """Return an answer without its folded parts: reasoning, calls of tools, code that was run."""
+    """Return an answer without its collapsed parts: reasoning, calls of tools, executed code."""
     parts, at = [], 0
     while match := _DETAILS.search(value, at):
         end = value.find(_END, match.end())

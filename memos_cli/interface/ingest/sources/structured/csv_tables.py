@@ -1,6 +1,6 @@
 """Tables as text (CSV, TSV): a record for each row, its fields named by the header.
 
-What programs write differs from RFC 4180: other delimiters, which decimal commas must not be taken for, a
+Files of programs differ from RFC 4180: other delimiters, which must not be confused with decimal commas, a
 first line ``sep=;``, titles above the header, columns without a name, rows without a header.
 """
 
