@@ -203,7 +203,7 @@ def fingerprint(path: Path, cache: Path) -> str:
 
 
 def stamp_of(path: Path) -> Stamp:
-    """Return what distinguishes one state of a model's files from another, without reading them."""
+    """Return a stamp that changes with a model's files, without reading them."""
     try:
         status = [part.stat() for part in _parts(path)]
     except OSError as error:
@@ -282,7 +282,9 @@ def _huggingface_cache() -> Path:
 
 
 def _ollama(folder: Path) -> Iterator[tuple[Source, str, Path]]:
-    """Manifests are ``manifests/HOST/NAMESPACE/NAME/TAG``: JSON whose layers name blobs by hash."""
+    """Yield the models of Ollama, from ``manifests/HOST/NAMESPACE/NAME/TAG``: JSON whose layers name blobs by
+    hash.
+    """
     manifests = folder / "manifests"
     for manifest in sorted(path for path in manifests.rglob("*") if path.is_file()):
         parts = manifest.relative_to(manifests).parts

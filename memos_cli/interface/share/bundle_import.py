@@ -87,7 +87,7 @@ def adopt(
 def _distinct(
     found: Bundle, brought: Collection[str], others: set[str], job: Ingestion
 ) -> Iterator[ForeignMemory]:
-    """Yield the valid memories of a bundle, each id once: what is neither ``brought`` nor of ``others``."""
+    """Yield the valid memories of a bundle, each id once, except those in ``brought`` or ``others``."""
 
     def to_covered(value: dict[str, Any]) -> ForeignMemory:
         came = bundle_records.read_memory(value)

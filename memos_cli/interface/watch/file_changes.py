@@ -19,7 +19,7 @@ class FileChanges:
     """The changes below some paths since this object was created. Folders behind links are not seen."""
 
     def __init__(self, paths: Sequence[Path], interval: float, on_note: Callable[[str], None]) -> None:
-        """``interval`` is the seconds between two checks; 0 waits for events, if possible."""
+        """Start watching. ``interval`` is the seconds between two checks; 0 waits for events, if possible."""
         self._folders = [path for path in paths if path.is_dir()] if not interval else []
         self._polled, self._interval = [*paths], interval or _SELDOM
         self._events: Iterator[set[Path]] | None = None

@@ -77,7 +77,7 @@ def limit_spinning() -> None:
 
 @functools.cache
 def build() -> str:
-    """Return which llama.cpp this is: the versions of llama-cpp-python and of ggml, and ggml's commit."""
+    """Return the versions of llama-cpp-python and of ggml, and ggml's commit."""
     bindings = load()
     library = bindings._lib
     library.ggml_version.restype = library.ggml_commit.restype = ctypes.c_char_p
@@ -93,7 +93,7 @@ def bindings_name(bindings: ModuleType) -> str:
 
 
 def repair_hint() -> str:
-    """Return what to type if the library does not fit: unset LLAMA_CPP_LIB_PATH, or build it again."""
+    """Return the hint for a library that does not fit: unset LLAMA_CPP_LIB_PATH, or build it again."""
     return f"unset {_OTHER_LIBRARY}" if _OTHER_LIBRARY in os.environ else _REINSTALL
 
 
@@ -110,7 +110,7 @@ def model_parameters() -> Any:
 
 
 def features() -> str:
-    """Return what llama.cpp computes with on this machine."""
+    """Return the processor features that llama.cpp uses on this machine."""
     return _system_info().strip(" |").replace(_AMX, "AMX unused")
 
 
@@ -187,8 +187,8 @@ def _read_cpu_quota(cgroup: Path) -> float:
 def _import_bindings() -> ModuleType:
     """Import ``llama_cpp.llama_cpp`` without running ``llama_cpp/__init__.py``.
 
-    The package is registered without its contents. Whoever asks it for a name later (``import
-    llama_cpp; llama_cpp.Llama``) makes it run its ``__init__`` then, on top of the same bindings.
+    The package is registered without its contents. A later access to one of its names (``import llama_cpp;
+    llama_cpp.Llama``) runs its ``__init__`` then, with the same bindings.
     """
     if "llama_cpp" not in sys.modules:
         spec = importlib.util.find_spec("llama_cpp")

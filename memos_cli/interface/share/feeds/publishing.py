@@ -73,7 +73,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was sent."""
+    """The result of sending a publication."""
 
     name: str
     url: str
@@ -100,10 +100,10 @@ def propose(
     withdraw: bool = False,
     replace: bool = False,
 ) -> Proposal:
-    """Return what would be published. Without ``wanted`` or ``target``, they are those of the last time.
+    """Return the proposed publication. Without ``wanted`` or ``target``, those of the last time are used.
 
-    ``withdraw`` withdraws all of it; ``replace`` replaces what the same key has published there from
-    elsewhere. Raises UsageError, Refused.
+    ``withdraw`` withdraws all of it; ``replace`` replaces a publication that the same key put there from
+    another vault. Raises UsageError, Refused.
     """
     signer = _signer(session, name)
     known = next((each for each in publications(session) if each.name == name), None)
@@ -170,10 +170,10 @@ def _nothing_to_publish(held_back: Mapping[str, int]) -> UsageError:
 
 
 def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
-    """Send what was proposed: files first, then the index that names them; then delete what nothing names.
+    """Send a proposal: files first, then the index that names them; then delete files that it does not name.
 
-    If it is interrupted, the previous publication stays. Raises Conflict if the memories, or what is
-    published there, have changed since the proposal.
+    If it is interrupted, the previous publication stays. Raises Conflict if the memories or the target have
+    changed since the proposal.
     """
     made, sent, registry = proposal._index, 0, Registry(proposal.url)
     make_folder(cache_folder())
@@ -221,7 +221,7 @@ def _signer(session: Session, name: str) -> str:
 def _wanted(
     session: Session, name: str, wanted: PublishOptions | None, known: Publication | None
 ) -> PublishOptions | None:
-    """Return what to publish: ``wanted``, or the options of the last time. Raises UsageError, MemosError."""
+    """Return the options: ``wanted``, or those of the last time. Raises UsageError, MemosError."""
     made = wanted and replaced(wanted, ids=tuple(cube.id for cube in session.access.get_many(wanted.ids)))
     if made is None and known is not None:
         if known.wanted is None:
@@ -262,10 +262,10 @@ def _there(registry: Registry, signer: str) -> Signed | None:
 
 
 def _follows(known: Publication | None, registry: Registry, there: Signed | None, *, replace: bool) -> bool:
-    """Return whether the target has what was sent last from here, so that a delta can follow it.
+    """Return whether the target has the last publication of this vault, so that a delta can follow it.
 
-    What a publication that was cut off did not get to replace may be replaced now. Raises Refused for any
-    other, unless it is to be replaced.
+    An interrupted publication may be completed now. Raises Refused for any other publication, unless it may
+    be replaced.
     """
     if there is None:
         return False
@@ -280,7 +280,7 @@ def _follows(known: Publication | None, registry: Registry, there: Signed | None
 
 
 def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
-    """Return whether the target has all that would be written: then nothing is sent."""
+    """Return whether the target has all files already: then nothing is sent."""
 
     def described(index: Index) -> tuple[object, ...]:
         return index.root, index.licence, index.expires, index.adapters
