@@ -24,12 +24,12 @@ INCLUDED: dict[str, frozenset[str]] = {
     "share": frozenset({"read", "share"}),
     "admin": frozenset(RIGHTS),
 }
-"""What a right includes: who may change or share a memory may read it."""
+"""The rights that a right includes: write and share include read."""
 Kind = Literal["cube", "tag", "view", "vault"]
 EVERYONE = "everyone"
 """Stands for every principal, in a rule."""
 FEED = "feed:"
-"""How the principal of a feed begins: the owner of what came from it. Nobody can use it."""
+"""The prefix of the principal of a feed, which owns the feed's memories. Nobody can use it."""
 
 
 def is_feeds(principal: str) -> bool:
@@ -85,12 +85,12 @@ class Header:
     owner: str
     tags: frozenset[str] = frozenset()
     views: frozenset[str] = frozenset()
-    """Views that it passes, of those that a rule names."""
+    """The views with a rule that it matches."""
     payload: PayloadType = "plaintext"
     sources: tuple[Header, ...] = ()
-    """What a derived cube was made from."""
+    """The memories that a derived cube was made from."""
     audience: str = ""
-    """The agent for whom alone a task-bound memory is meant; it may read it."""
+    """The only agent that may read a task-bound memory."""
 
 
 @dataclass(frozen=True, slots=True)

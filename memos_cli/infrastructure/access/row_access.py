@@ -143,7 +143,7 @@ class Scope:
 
 
 def _is_alone(db: Connection, principal: str) -> bool:
-    """Return whether all memories and rules in the vault belong to the principal."""
+    """Return whether the vault has no memories and questions of other principals."""
     others = """SELECT EXISTS (SELECT 1 FROM main.cube WHERE owner < ?1 OR owner > ?1)
       OR EXISTS (SELECT 1 FROM main.question WHERE principal <> ?1)"""
     return not db.execute(others, (principal,)).fetchone()[0]

@@ -33,7 +33,7 @@ _ENTRY = re.compile(
     r"([0-9a-f]{64}) (0|[1-9]\d{0,14}) (VAULT\.toml|key\.age|memos\.db|blobs/[0-9a-f]{2}/[0-9a-f]{64})"
 )
 _KNOWN = "backup:"
-"""How the names of policies begin that name a folder. What is older than their value may be there."""
+"""The prefix of the names of policies that name a folder. Memories older than their value may be there."""
 _BEGINS = 60_000
 """Milliseconds within which a backup begins to copy after that note."""
 

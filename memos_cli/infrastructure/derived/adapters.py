@@ -40,7 +40,7 @@ class Lesson:
     held_out: bool = False
     """Whether it is left out of the training, and asked by the gate."""
     source: int | None = None
-    """The memory that it is from, which takes it along when it is forgotten; None for none."""
+    """The memory that it is from: forgetting that deletes it, too; None for none."""
     key: str = ""
     """What a right answer must contain, such as a name or number; "" if that is not judged."""
     made: str = ""

@@ -21,7 +21,7 @@ from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 _REQUEST = "rebuild:"
-"""Prefix of the names of requests for states that another vault had."""
+"""The prefix of the names of requests for states, which imports add."""
 
 
 @dataclass(frozen=True, slots=True)

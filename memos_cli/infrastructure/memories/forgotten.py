@@ -17,7 +17,7 @@ from memos_cli.infrastructure.storage.database import Connection
 
 KEY = "forgotten"
 ANYWHERE = ""
-"""In the place of the address of a source: the text is forgotten in all of them."""
+"""A value in place of the address of a source: the text is forgotten in all sources."""
 
 
 def remember(change: Transaction, cubes: Sequence[Cube]) -> None:

@@ -31,10 +31,11 @@ _SOURCES = "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source"
 LOOSE = frozenset({"stdin", "memos:merge"})
 """URIs of input that cannot be read again."""
 FROM_AGENT = "mcp:"
-"""How the source of what an agent saved begins; the name of its program follows."""
+"""The prefix of the source of memories that an agent saved; the name of its program follows."""
 MASKED = bytes(32)
-"""In place of the sha256 of a memory's bytes in its source, where they hold a secret that was covered: with
-the rest of the text known, a hash would prove a guess of it."""
+"""A value in place of the sha256 of a memory's bytes in its source, if they contain a masked secret: together
+with the rest of the text, a hash would prove a guess of the secret.
+"""
 _ANY_LIVE = Filter()
 
 

@@ -33,10 +33,10 @@ class Feed:
     name: str
     url: str
     publication: str
-    """What it is called there."""
+    """Its name at the publisher."""
     signer: str
     principal: str
-    """Who follows it."""
+    """The principal that follows it."""
     quarantine: bool
     serial: int
     """That of its publication that is here; 0: none yet."""
@@ -44,7 +44,7 @@ class Feed:
     """Of the index of that publication, in hexadecimal."""
     licence: str
     expires: int | None
-    """When what was published ends, unless it is published again."""
+    """The time when the publication expires, unless it is published again."""
     updated: int
 
     @property

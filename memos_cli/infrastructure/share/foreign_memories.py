@@ -20,8 +20,9 @@ from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 
 Outcome = Literal["added", "versions", "unchanged", "differs", "left"]
-"""What became of a memory. ``differs``: what is here says something else. ``left``: it has later versions
-there, but did not come from there."""
+"""The result for a memory. ``differs``: the memory here has another text. ``left``: it has later versions
+there, but did not come from there.
+"""
 
 
 @dataclass(frozen=True, slots=True)

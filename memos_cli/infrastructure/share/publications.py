@@ -19,14 +19,14 @@ class Publication:
     name: str
     owner: str
     target: str
-    """Where it lies."""
+    """The address of its folder."""
     wanted: Mapping[str, Any] | None
-    """What of the vault goes out, and how; None: it is withdrawn."""
+    """The options of the publication; None: it is withdrawn."""
     serial: int
     sha256: str
     """Of its index, in hexadecimal."""
     replaces: str
-    """That of the index which lay there before, and still does if this one was cut off; "": none did."""
+    """The sha256 of the previous index there, which remains if this one was interrupted; "": none."""
     updated: int
 
 

@@ -67,7 +67,7 @@ class Break:
 
 
 LOOKS = frozenset({"show", "search", "list"})
-"""The actions of those who only look: there may be many, and none of them changes a cube."""
+"""The actions that only read: there may be many, and none of them changes a cube."""
 
 
 def rows(

@@ -31,7 +31,7 @@ from memos_cli.operation.ask.grounding import cited_labels, used
 from memos_cli.zones import show_time
 
 _STATED = "stored as a statement, so later questions find it; end a question with ?"
-"""What a user learns whose line got no answer: it may have been no question."""
+"""The note for a line without an answer: it may have been no question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from memos_cli.operation.states.activation import StateCache
 from memos_cli.settings import Settings, key_of
 
 ROOM = 640
-"""Tokens of context beside memory and question: a batch of a GPU, and some."""
+"""Tokens of context in addition to memory and question: slightly more than a batch of a GPU."""
 LONG = 4096
 """Tokens from which two readings of the text are enough: each takes half a minute, and they differ little."""
 
@@ -71,11 +71,13 @@ class Measured:
     tokens: int
     """Of instructions and memories."""
     held: int
-    """Of these, those that the state holds."""
+    """The tokens of these that the state contains."""
     question: int
     """Tokens of the question and of what the template puts after it."""
     decoded: int
-    """Tokens that are read after the state: the question, and those of the memories that it does not hold."""
+    """Tokens that are read after the state: the question, and the tokens of memories that are not in the
+    state.
+    """
     bytes: int
     build: float
     """Seconds that it took to make the state."""
@@ -85,7 +87,7 @@ class Measured:
     again: Spread
     """Its later uses: what was verified is still in memory."""
     resident: Spread
-    """The last question was on the same memories, and the model still holds them."""
+    """The time if the last question was on the same memories, and the model still has them."""
     floor: Spread
     """A plain read of the state's file, and then as ``resident``: no way to use a state can be quicker."""
     restore: Spread

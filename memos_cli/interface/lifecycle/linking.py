@@ -22,7 +22,7 @@ from memos_cli.operation.lifecycle.states import next_state
 MADE = ("merged_into", "derived_from", "both_hold")
 """Kinds of links that no user makes by hand; forgetting follows the first two."""
 LOOSE = "memos:merge"
-"""The source of what memos itself put together: no bytes that could be read again."""
+"""The source of memories that memos itself put together: it has no bytes to read again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Client:
     file: Callable[[], Path]
     entry: Callable[[Launch], Entry]
     next_step: str = "restart it"
-    """What to do so that it takes notice."""
+    """The user's next step, so that the client reads the change."""
 
     @property
     def keys(self) -> Keys:

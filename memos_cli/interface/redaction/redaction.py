@@ -96,10 +96,10 @@ _GIVEN: tuple[tuple[re.Pattern[str], Collection[str], Callable[[re.Match[str]], 
 """Notations of logins, their hints, and the test whether a match is a secret."""
 
 _LETTER = re.compile(r"(?<!\\)(?!\\[rn])\S|(?<=\\)[^rn\s]")
-"""What a mask covers: not what ends a line, nor the two characters that stand for it within JSON."""
+"""The characters that a mask replaces: not line ends, nor the two characters of a line end in JSON."""
 _ENDLESS = re.compile(r"\S{6000}")
 _WINDOW, _OVERLAP = 6000, 2000
-"""Characters of a text with an endless word that are looked at together, and twice."""
+"""The characters of a text with a very long word that are examined together, and their overlap."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -255,7 +255,7 @@ _CARD = re.compile(r"\d(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")
 _DIGITS = re.compile(r"\d\d\d")
 _PLUS = re.compile(r"[+＋].{0,9}\d")
 _APART = re.compile(r"[\nb-df-hj-mp-ru-wyzB-DF-HJ-MP-RU-WYZ]")
-"""What is in no phone number; other letters are in "extension" in several languages."""
+"""Characters that no phone number contains; other letters are in "extension" in several languages."""
 
 
 def _personal(text: str) -> Iterator[Sensitive]:

@@ -34,7 +34,7 @@ _WHY = {
 }
 _Record = TypeVar("_Record")
 _PART = 100
-"""Memories that are read before they are stored."""
+"""The number of memories that are read and then stored together."""
 
 
 def adopt(

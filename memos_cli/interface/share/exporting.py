@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PORTABLE = frozenset(
     {"part_of", "follows", "derived_from", "contradicts", "similar_to", "about", "both_hold"}
 )
-"""The links that go along: a merged memory's parts are not live, and stay."""
+"""The links that are exported: the parts of a merged memory are not live, and are left out."""
 _PART = 100
 """Memories that are read at once."""
 _ID = 26

@@ -29,7 +29,7 @@ WEIGHTS = "model.safetensors"
 MAX_TOKENS_KEY = "memos.max_tokens"
 """How many word pieces the model reads of a text, as its sentence-transformers folder says."""
 VERSION = 1
-"""Goes up when ``compile_embedder`` writes something else for the same folder."""
+"""Incremented when ``compile_embedder`` writes another file for the same folder."""
 
 _NORMAL, _UNKNOWN, _CONTROL, _UNUSED = 1, 2, 3, 5
 """Token types of docs/gguf.md."""

@@ -47,7 +47,7 @@ FAMILIES = {
 }
 
 _READABLE = frozenset([0, 1, 2, 3, 6, 7, 8, *range(10, 15), *range(16, 24), 29, 30, 34, 35, 39])
-"""What gguf-py dequantises, by ggml.h's ``ggml_type``."""
+"""The types that gguf-py dequantises, by ggml.h's ``ggml_type``."""
 _PER_LAYER = re.compile(
     r"blk\.\d+\.(?:(?:attn_(?:q|k|v|qkv|output)|ffn_(?:gate|up|down))\.(?:weight|bias)"
     r"|(?:attn|ffn|attn_q|attn_k|post_attention|post_ffw)_norm\.weight)"
@@ -62,7 +62,7 @@ _STRANGE = (
 _FEW_ROWS = 512
 """The most rows of logits that a step needs, as estimated."""
 KEPT_BYTES = 256_000_000
-"""Memory for what the layers below an adapter give for sequences that come again."""
+"""Bytes of the cache for the output of the layers below an adapter."""
 _PROCESS = 400_000_000
 """Bytes that Python and torch take by themselves."""
 

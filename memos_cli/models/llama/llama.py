@@ -28,10 +28,10 @@ _WARNING, _ERROR = 3, 4
 """Levels of ggml.h's ``ggml_log_level``."""
 
 _AMX = "AMX_INT8 = 1"
-"""Where llama.cpp was built for a processor that has it, among what it says of itself."""
+"""The feature of a llama.cpp that was built for a processor with AMX."""
 
 _complaints: deque[str] = deque(maxlen=8)
-"""What llama.cpp last complained about: it reports *why* it failed only through its log."""
+"""The last warnings of llama.cpp: it reports the reason of a failure only in its log."""
 
 _keepalive: list[object] = []
 """The log callback. Without this reference ctypes frees it, and llama.cpp would call into freed memory."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from memos_cli.settings import Settings
 
 ANSWER = 24
-"""Tokens of an answer that are read: a small model goes on where it should have ended."""
+"""The maximum tokens of an answer: a small model continues after its answer."""
 LOADS = 3
 
 
@@ -225,7 +225,7 @@ _FAILURES = {
     "perplexity": ("it changes what the model says on other things", _LESS),
     "routing": ("questions on other things are asked of it", "raise parametric.likeness"),
 }  # fmt: skip
-"""What each check means where it fails, and what helps."""
+"""The meaning of each failed check, and a remedy."""
 
 
 def explain_failures(report: Mapping[str, Any]) -> list[str]:

@@ -33,7 +33,7 @@ from memos_cli.operation.ask.prompt_layout import SYSTEM, memory_text
 CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
 LEARNED = 0.97
-"""Share of the tokens of held-out answers that is enough to end a training early."""
+"""The share of the tokens of held-out answers from which a training ends early."""
 STEPS, PER_FACT, LONGEST = 85, 8.125, 1200
 """Steps of a training: the first for any, more for each fact, and the most."""
 

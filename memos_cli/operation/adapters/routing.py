@@ -26,7 +26,8 @@ NEAREST = 48
 """Questions of the training that decide on one question."""
 SHARPNESS, NOISE = 8.0, 0.01
 """How fast a question loses its weight with the distance, and how little a single one is trusted: of all
-tried, these let most questions through at one in ten natural near misses (README: Adapters)."""
+tried, these let most questions through at one in ten natural near misses (`memos help adapters`).
+"""
 
 Embed = Callable[[Sequence[str]], "Floats"]
 """Unit vectors of questions, shape (n, d)."""

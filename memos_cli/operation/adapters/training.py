@@ -61,18 +61,21 @@ class Recipe:
     near_misses: int = 12
     controls: int = 6
     miss: float = 1.0
-    """Weight of answering near misses as the base does, beside that of the facts."""
+    """The weight of answering near misses like the base, relative to the facts."""
     stray: float = 0.2
-    """Weight, within that, of what a memory says being likelier than what the base would say …"""
+    """The weight, within that, of a memory's words being likelier than those of the base …"""
     margin: float = 0.5
-    """… or less likely than that by not so much; in nats."""
+    """… or less likely by less than this margin, in nats."""
     keep: float = 2.0
-    """The same of controls."""
+    """The weight of controls."""
     noise: float = 0.05
-    """Noise on what the layers below the adapter give, a share of its size: so like words do as well."""
+    """Noise on the output of the layers below the adapter, as a share of its size: similar words then work,
+    too.
+    """
     strength: float = 0.95
-    """With what share of its training's strength the adapter is kept: what it drifts from the base falls with
-    the square of it, what it knows by little (interpolation of weights, arXiv 2109.01903)."""
+    """The share of the trained strength with which the adapter is stored: its drift from the base falls with
+    the square of it, its recall only slightly (interpolation of weights, arXiv 2109.01903).
+    """
     seed: int = 1
 
     @classmethod
@@ -92,9 +95,9 @@ class Task:
     ways: tuple[tuple[int, ...], ...]
     answer: tuple[int, ...]
     teacher: tuple[int, ...] = ()
-    """What the base reads first, where its answer with some text before it is what is learned."""
+    """The text that the base reads first, if its answer with that text is learned."""
     is_given: bool = True
-    """Whether the answer is learned as it stands; else what the base predicts at each of its tokens."""
+    """Whether the answer itself is learned; else the base's prediction at each of its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Progress:
 
     step: int
     steps: int
-    """How many there will be, as things stand."""
+    """The expected number of steps."""
     loss: float
     """Of the facts: nats for each token of an answer."""
     drift: float

@@ -26,28 +26,28 @@ from memos_cli.operation.adapters.training import Recipe, Task, Tasks
 from memos_cli.operation.ask.prompt_layout import bare_prompt, memory_text
 
 TRAINED_CONTROLS = 100
-"""Of the shipped control prompts; the others are for the gate."""
+"""The number of packaged control prompts for training; the others are for the gate."""
 USED_CONTROLS = 50
-"""Of either half at most so many are used: each costs the reading of an answer."""
+"""The maximum prompts used of either half: each costs the reading of an answer."""
 NEAR_MISSES, HELD_OUT, DRAWS = 56, 4, 4
 """Near misses for each fact, how many of them are for the gate, and how often they are drawn.
 
 What an adapter knows of a cat it says of a gecko too, until it has seen enough that is not the cat.
 """
 ALIKE = 0.7
-"""Cosine from which a control asks for what the memories say."""
+"""The cosine to a question on the memories from which a control is left out."""
 KEPT = 14
-"""Tokens of the base's own answers to controls that an adapter is held to."""
+"""The number of tokens of the base's own answers to controls that an adapter must preserve."""
 PLAIN, HASTY = 2, 6
-"""Of the ways in which a question on a fact is asked: as it stands, and as people type it in haste."""
+"""The numbers of forms of a question on a fact: unchanged ones, and ones as people type them quickly."""
 REWORDED = 0.4
-"""Share of the near misses that are asked in haste, as the facts are."""
+"""The share of the near misses in the form that people type quickly."""
 FOLLOWED = 32
-"""Tokens of an answer that the base gave with the text before it."""
+"""The maximum tokens of an answer of the base with the text in its prompt."""
 EXAMPLES = 5
-"""Of the examples of a skill, one in so many is kept for the gate."""
+"""One in this many examples of a skill is held out for the gate."""
 GROUNDED = 0.6
-"""Share of an answer's longer words that the memory must hold, for the answer to be followed."""
+"""The share of an answer's longer words that the memory must contain, for the answer to be learned."""
 
 _OPENINGS = (
     "Hey, ",
@@ -59,7 +59,7 @@ _OPENINGS = (
     "Answer briefly: ",
 )
 _REQUEST = frozenset("one 1 tell know remind remember forgot please could idea need".split())
-"""Words of a request, which people leave out in haste."""
+"""Words of a request, which people leave out when they type quickly."""
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """Unit vectors of texts."""

@@ -45,7 +45,7 @@ class Conversation:
 
     turns: list[Turn] = field(default_factory=list)
     pins: Sequence[Cube] = ()
-    """The memories that stand first."""
+    """The pinned memories, which come first."""
     labels: dict[int, int] = field(default_factory=dict)
     """The number of each memory in prompts and answers, by row number; it stays when turns are folded."""
 

@@ -26,7 +26,7 @@ _SHORTEST_LOOP = 14
 """Least words and punctuation marks of a loop after its first copy: "ha, ha, ha" and three equal table cells
 are not a loop."""
 _COPY = 8
-"""Words and punctuation marks from which what was said before in the same order is held back as a copy."""
+"""The least number of words and punctuation marks of a copy: a shorter one is not held back."""
 _MOST_LINES = 3
 """How often a sentence or list item may occur with nothing new in between."""
 _WINDOW, _GRAM, _STALE = 40, 4, 0.6

@@ -29,10 +29,10 @@ from memos_cli.counts import counted
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
 CLOSE = 0.75
-"""One scored above this share of the best may be what was meant as well: it is never left to chance."""
+"""A memory that scores above this share of the best may also be the answer."""
 DUPLICATE = "duplicate of another memory"
 ALL = ("summarize", "list")
-"""The intents that ask for everything that fits."""
+"""The intents that ask for everything that matches."""
 
 
 def make_plan(

@@ -237,7 +237,7 @@ _UNITS = {
     "ml": "ml 毫升", "l": "l litre litres liter liters 升",
     "kb": "kb", "mb": "mb", "gb": "gb", "tb": "tb", "mbit": "mbit/s mbps", "gbit": "gbit/s gbps",
 }  # fmt: skip
-"""Units that are told apart, each with its spellings. A number with another word after it has no unit."""
+"""The known units, each with its spellings. A number with another word after it has no unit."""
 UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split()}
 _UNIT = "|".join(
     re.escape(word) + ("(?![A-Za-z])" if "a" <= word[-1] <= "z" else "")
@@ -383,7 +383,7 @@ _READERS: tuple[tuple[str, _Reader], ...] = (
     (rf"(百分之)?({_CHINESE})({_UNIT})?", _chinese_quantity),
     (r"\d+", _digits),
 )
-"""What reads the values of a text, the most specific first."""
+"""The patterns and readers of values, the most specific first."""
 
 
 @cache

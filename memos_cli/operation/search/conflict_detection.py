@@ -19,11 +19,11 @@ from memos_cli.moments import MONTHS, WEEKDAYS
 Conflict = Literal["similar_to", "contradicts", ""]
 
 ALIKE = 0.65
-"""Share of words that such texts have in common, in their order."""
+"""The least share of words that two compared texts have in common, in their order."""
 SAME = 0.9
-"""From this share on two texts whose values agree say the same."""
+"""The share of common words from which two texts with the same values are duplicates."""
 LONGEST = 60
-"""Words: longer texts agree or differ in too many things to be compared so."""
+"""The maximum words of a text to compare: longer texts agree or differ in too many points."""
 _WORD = re.compile(
     rf"\d+(?:[.,:/-]\d+)*(?![^\W{KANA_HAN}])"  # 9:00, 1,200, 2026-05-01
     rf"|[^\W_{KANA_HAN}]+(?:['’][^\W\d_]+)?|[{KANA_HAN}]|[:=：€$£¥%°]"
@@ -99,7 +99,7 @@ def _telling(words: Sequence[str]) -> list[str]:
 
 
 def _subject(words: Sequence[str]) -> str:
-    """Return the index of the first content word: the subject of a text begins there."""
+    """Return the first content word, with which the subject of a text begins."""
     return next(iter(_telling(words)), "")
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 COPY = 0.8
 """Least share of common three-word runs of two texts in one script that are copies."""
 TRANSLATION = 0.68
-"""The cosine of two texts in different scripts from which one translates the other. Of 240 parallel
-passages in English and Chinese 60 % reach it, and no two that are of one article and no translations (at
-most 0.66)."""
+"""The cosine from which two texts in different scripts are translations. Of 240 parallel passages in English
+and Chinese 60 % reach it; different passages of one article do not (at most 0.66).
+"""
 _LETTERS = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+")
 _WIDE = re.compile(f"[{WIDE}]")

@@ -19,7 +19,7 @@ from memos_cli.models.embed.embedder import Embedder
 from memos_cli.operation.search.sentences import split_sentences
 
 PART = 256
-"""Cubes that are embedded, and made durable, together: seconds of work that ^C can cost."""
+"""The number of cubes that are embedded and committed together: seconds of work that ^C can cost."""
 SENTENCES = "/sentences-2"
 """Suffix of the fingerprint of an embedder's row with vectors of sentences. The number changes when sentences
 are split differently."""

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.vault.vault import Vault
 
 POSTINGS = 15_000
-"""How many occurrences of words a search scores (measured: 0.8 µs each)."""
+"""The number of occurrences of words that a search scores (measured: 0.8 µs each)."""
 TOGETHER = 300
-"""Memories, the newest, that two words of the question bring where one of them is frequent."""
+"""The number of memories, from the newest, that a pair of words with a frequent one contributes."""
 FREQUENT = 4
-"""Frequent words that are sought beside others."""
+"""The number of frequent words that are searched in pairs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from math import sqrt
 SESSION = 6 * 3_600_000
 """Milliseconds between two turns of one source from which they belong to two sessions."""
 TAIL = 10 * 86_400_000
-"""For how long after a time people still tell of it, in milliseconds."""
+"""The milliseconds after a time in which turns may still report on it."""
 
 FOREIGN_BALANCE = 0.85
 """Least weight of the vector for a memory in another script than the question."""
@@ -65,10 +65,10 @@ class Weights:
     """The weight of each signal except words and meaning, which share 1 by ``search.balance``."""
 
     beside: float = 0.7
-    """Of the words of a turn, what counts for the turns beside it."""
+    """The share of a turn's score by words that its neighbouring turns get."""
     before: float = 0.2
     after: float = 0.07
-    """Shares of a turn's meaning that the turns before and after it give."""
+    """The shares of the previous and the next turn in the meaning of a turn."""
     session: float = 0.2
     speaker: float = 0.15
     period: float = 0.25
@@ -76,13 +76,13 @@ class Weights:
     role: float = 0.2
     """Bonus of a turn of the side in question: "did you recommend" of the assistant, "my" of the user."""
     day: float = 0.2
-    """A turn of the very time that such a question asks for, beside ``period``, which has a tail."""
+    """Bonus of a turn of exactly the requested time, added to ``period``, which has a tail."""
     own: float = 0.06
-    """A turn that speaks of its speaker."""
+    """Bonus of a turn about its own speaker."""
     asks: float = 0.1
-    """Taken off a turn that asks: who asks does not tell."""
+    """Subtracted from the score of a question: a question rarely answers one."""
     reply: float = 0.8
-    """The share of what a turn that asks scored that the next turn has at least: it is the reply."""
+    """The least score of the turn after a question, its reply, as a share of the question's score."""
 
 
 WEIGHTS = Weights()
@@ -98,13 +98,13 @@ class Candidate:
     role: str
     time: int | None
     text: str
-    """How it begins."""
+    """The beginning of its text."""
     asks: bool
     source: int | None
     start: int
-    """Where it stands in its source."""
+    """Its place in its source."""
     words: float = 0.0
-    """BM25; 0 where no word of the question is in it."""
+    """BM25; 0 if it contains no word of the question."""
     cosine: float | None = None
     is_foreign: bool = False
     """Whether it is in another script than the question, so that they cannot share words."""
@@ -122,7 +122,7 @@ class Asked:
     question: str
     after: int | None = None
     before: int | None = None
-    """The time that it speaks of."""
+    """The time that its text names."""
     tells_of: Callable[[str, int], tuple[int | None, int | None] | None] = lambda text, now: None
     """The time that a text speaks of, written at a time."""
 

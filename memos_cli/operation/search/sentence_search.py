@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.vectors.vector_index import Near
 
 BALANCE = 0.6
-"""What meaning counts beside words."""
+"""The weight of meaning against words."""
 _TABLE = f'CREATE VIRTUAL TABLE s USING fts5 (head, body, tokenize = "{TOKENIZER}")'
 
 

@@ -68,7 +68,7 @@ class Promoted:
     id: str
     version: int
     new: bool
-    """Whether anything was kept: False when this very state was there already."""
+    """Whether a state was stored: False if exactly this state existed already."""
     memories: int
     tokens: int
     """Of instructions, pinned memories and document."""

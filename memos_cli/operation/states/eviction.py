@@ -14,7 +14,9 @@ from typing import Literal
 Policy = Literal["economy", "lru", "pinned"]
 Action = Literal["keep", "make", "drop", "leave"]
 HYSTERESIS = 0.2
-"""By what share a new state must be worth more than one that it drives out: making it again is not free."""
+"""The share by which a new state must be worth more than one that it replaces: making it again is not
+free.
+"""
 
 
 @dataclass(frozen=True, slots=True)

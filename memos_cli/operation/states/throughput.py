@@ -23,7 +23,7 @@ RESTORE = 1e9
 """Bytes of a state that are restored in a second, where it was never measured."""
 
 SAMPLE = "The keeper of the lighthouse wrote down what the sea had brought, and when. "
-"""What is read again and again to measure how long reading takes."""
+"""The text that is read repeatedly to measure the time of reading."""
 
 
 @dataclass(frozen=True, slots=True)

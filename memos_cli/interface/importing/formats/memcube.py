@@ -34,7 +34,7 @@ _KINDS = {
     "topic": "fact",
 }
 _LINKS = {"PARENT": "part_of", "FOLLOWING": "follows", "CONTRADICTS": "contradicts"}
-"""Not MERGED_TO: what is merged here can be parted again, and what was merged there cannot."""
+"""The kinds of links that are imported. MERGED_TO is not: a merge from there could not be undone here."""
 _SAID = {"source_text", "text", "memory", "content"}
 
 

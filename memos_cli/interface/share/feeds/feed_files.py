@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 WITHDRAWN = "withdrawn.jsonl"
 SPANS = (1, 2, 4, 8, 16, 32)
-"""How many serials a delta goes back."""
+"""The maximum number of serials that a delta covers."""
 REMEMBERED = 64
-"""For how many serials it is known what was withdrawn."""
+"""The number of serials for which withdrawals are recorded."""
 Past = Mapping[str, tuple[int, bytes | None]]
 """See ``publications.published``."""
 

@@ -16,7 +16,7 @@ from memos_cli.validation import Count, Header, Positive, Sha256, parse_json
 
 FORMAT, VERSION = "memos-feed", 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What a publication, and a feed, may be called."""
+"""The pattern of names of publications and feeds."""
 LARGEST = 4 << 30
 """Bytes of a file that an index may name."""
 Text = Annotated[str, Meta(max_length=1000)]

@@ -33,7 +33,7 @@ class Outgoing:
     author: str
     tags: tuple[str, ...]
     covered: int
-    """Stretches of it that are covered, or left out: secrets, and personal data."""
+    """The number of masked or omitted ranges: secrets and personal data."""
     change: str = "new"
     """``new``, ``changed`` or ``same``, compared with what was published before."""
 

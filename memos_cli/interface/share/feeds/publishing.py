@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LICENCE = re.compile(r"[A-Za-z0-9.+() -]{1,200}")
 _OURS = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?|\..*\.part")
-"""Files that a publication writes, or left behind when it was cut off."""
+"""The files that a publication writes, or left behind when it was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ class Proposal:
     """None: all of it is withdrawn."""
     memories: tuple[Outgoing, ...]
     withdrawn: tuple[str, ...]
-    """Ids of memories that were published, and go."""
+    """The ids of published memories that will be withdrawn."""
     held_back: Mapping[str, int]
-    """Why memories that were chosen stay here: how many."""
+    """The numbers of selected memories that are not published, by reason."""
     adapters: tuple[str, ...]
     """Their names."""
     notes: tuple[str, ...]
     current: bool
-    """Whether just this lies there already."""
+    """Whether the target has exactly this publication already."""
     _index: Index
     """What is published once it is sent; of what is ``current``, what is."""
     _files: Mapping[str, bytes]
@@ -68,7 +68,7 @@ class Proposal:
     """By id the version of each memory, and when it was changed last."""
     _known: Publication | None
     _seen: str
-    """The sha256 of the index that lay there; "": none."""
+    """The sha256 of the index at the target; "": none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Updated:
     received: int = 0
     """Bytes of bundles and deltas."""
     ids: tuple[str, ...] = ()
-    """What is new here, or says something new."""
+    """The ids of new and changed memories."""
     notes: tuple[str, ...] = ()
 
 

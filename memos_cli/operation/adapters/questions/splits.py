@@ -13,7 +13,7 @@ LIMIT = 0.97
 """A cosine from which two questions count as the same (all-MiniLM-L6-v2 puts a change of frame, "Do you know
 where the key is?", at 0.85 to 0.98 of the plain question)."""
 SHARE = 6
-"""One in so many frames of a fact is held out; at least one of four."""
+"""One in this many frames of a fact is held out; at least one of four."""
 APART = ("cloze", "keywords")
 """Of each fact, one of these kinds is trained and the other is held out: then the gate asks in a way that the
 adapter has not seen for this fact, from another generator than that of the frames."""
