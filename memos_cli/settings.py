@@ -163,7 +163,7 @@ class Settings:
     distil_seed: int = _setting(1, "seed of a training")
     distil_questions: str = _setting(
         "auto",
-        "who writes the questions of a training: rules, model, or auto (a model with a billion parameters)",
+        "source of the questions of a training: rules, model, or auto (a model with a billion parameters)",
         choices=("auto", "model", "rules"),
     )
     gate_recall: float = _setting(0.8, "share of unseen questions that an adapter must answer", most=1)

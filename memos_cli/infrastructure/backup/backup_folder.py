@@ -97,7 +97,7 @@ class BackupFolder:
                 raise UsageError(f"{folder} is a vault", "name a new folder for its backups")
             if _MARK not in names:
                 raise UsageError(
-                    f"{folder} is not empty, and holds no backups (it has {strangers[0]})",
+                    f"{folder} is not empty, and has no backups in it (but {strangers[0]})",
                     f'name a new folder: memos backup "{folder / "memos"}"',
                 )
         _guard(folder, is_open=is_open)
@@ -111,7 +111,7 @@ class BackupFolder:
         opened = cls.open(folder, is_open=is_open)
         if opened.vault != vault:
             raise Refused(
-                f"{folder} holds backups of another vault, {opened.vault}",
+                f"{folder} has backups of another vault, {opened.vault}",
                 "name another folder for this vault",
             )
         return opened
@@ -124,7 +124,7 @@ class BackupFolder:
             data = read_small(path)
             header, vault = read_header(data), read_vault_id(data)
         except (FileNotFoundError, NotADirectoryError):
-            raise UsageError(f"{folder} holds no backups", "name a folder of `memos backup`") from None
+            raise UsageError(f"{folder} has no backups in it", "name a folder of `memos backup`") from None
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
         except ValueError as error:

@@ -134,7 +134,7 @@ def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) 
         elif hash is None:
             yield Break(row.n, "this row has no seal")
         elif hash != _next(before, row):
-            yield Break(row.n, "this row, or the one before it, is not what was written")
+            yield Break(row.n, "this row or the previous one was altered")
         wanted = row.n + 1
         before = hash if isinstance(hash, bytes) else FIRST
     given = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'audit'").fetchone()
@@ -142,7 +142,7 @@ def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) 
     if last >= wanted:
         yield Break(wanted, _missing(wanted, last))
     if kept is not None and not stands(db, kept):
-        yield Break(kept.n, "the head that you kept does not stand here: all up to it may be other rows")
+        yield Break(kept.n, "your head is not in this audit: all rows up to it may have been replaced")
 
 
 def stands(db: Connection, kept: Head) -> bool:

@@ -255,7 +255,7 @@ def broken_states(db: Connection, blobs: Blobs, full: bool = True) -> Iterator[t
     for cube, blob, size, pieces, tokens, prompt, fingerprint, key, has_sources in rows:
         digest = hashlib.sha256((fingerprint or "").encode() + b"\0" + (tokens or b"")).digest()
         if key != digest or len(tokens) % 4 or prompt < len(tokens) // 4 or not has_sources:
-            yield cube, "state-broken", "what it says of its state does not fit together"
+            yield cube, "state-broken", "the fields of its state contradict each other"
         elif problem := blobs.problem(blob, size):
             yield cube, "state-missing", problem
         elif full and not _is_whole(blobs, blob, pieces):
@@ -291,7 +291,7 @@ def broken_adapters(db: Connection, blobs: Blobs, full: bool = True) -> Iterator
     for cube, state, digest, name, known, blob, lost, size, seconds, *objects in rows:
         fits = known is not None and size >= 0 and seconds >= 0 and _are_objects(objects)
         if not fits or (blob is None) != (lost in adapters.LOST) or (blob is not None and lost):
-            yield cube, "adapter-broken", "what it says of its weights does not fit together"
+            yield cube, "adapter-broken", "the fields of its weights contradict each other"
         elif blob is None:
             if state in LIVE_STATES:
                 yield cube, "adapter-broken", "it is to be used, but its weights are gone"

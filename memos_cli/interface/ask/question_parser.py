@@ -19,7 +19,7 @@ from memos_cli.interface.time.times import TimeRange, find_range
 _QUOTED = re.compile(
     r"“([^“”]{1,200})”|\"([^\"\n]{1,200})\"|「([^「」]{1,200})」|『([^『』]{1,200})』|《([^《》]{1,200})》"
 )
-_BLANK = "\ufffc"  # neither a letter nor a space: stands where something else was read already
+_BLANK = "\ufffc"  # neither a letter nor a space: replaces text that was parsed already
 
 _SUMMARIZE = re.compile(
     r"\bsummar(?:y|ies|i[sz](?:e|ed|es|ing))\b|\boverview\b|\brecap\b|\bsum up\b|\btl;?dr\b"
@@ -100,7 +100,7 @@ _CJK_REQUEST_WORDS = re.compile(
 )
 
 
-# Nouns for a kind of memory, where all of that kind are asked for: every one of them is called so.
+# Nouns for a kind of memory. If the question asks for all of a kind, they are no topics.
 _KIND_NOUNS = re.compile(
     r"^(?:meetings?|minutes|notes?|documents?|docs|files?|reports?|records?|entries)$"
     r"|会议(?:纪要|记录)|會議(?:紀要|記錄)|纪要|紀要|笔记|筆記|文档|文件|議事録|資料",

@@ -26,7 +26,7 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
     engine, options = memos.local_engine, IngestOptions(hints=ReadOptions(lines=True))
     sample = memos.ingest(options=options, text=_memory(0).encode(), embed=False).ids
     (cube,) = memos.access.get_many(sample)
-    memos.forget(sample, dry_run=False)  # it only showed how a memory of this kind stands in a prompt
+    memos.forget(sample, dry_run=False)  # it only showed the form of such a memory in a prompt
 
     def size(*texts: str) -> int:
         return len(make_prefix(engine, [], [replace(cube, text=text) for text in texts]))
@@ -36,7 +36,7 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
     if room < 0:
         least = -(-(target - room) // engine.batch) * engine.batch
         raise UsageError(
-            f"{target} tokens have no room for a memory beside the instructions", f"--tokens {least}"
+            f"{target} tokens leave no room for a memory after the instructions", f"--tokens {least}"
         )
     for number in itertools.count(1):
         room -= costs(engine, [replace(cube, text=_memory(number))])[0]

@@ -64,7 +64,7 @@ def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
     steps, seen, edge = [LinkStep(0, cube)], {cube.n}, [cube.n]
     for distance in range(1, depth + 1):
         ahead: dict[int, Link] = {}
-        # Two may be linked twice: what a user said of them tells more than what memos made of them.
+        # Two may be linked twice: a link of a user says more than one that memos made.
         for found in sorted(links.links_of(db, edge), key=lambda each: each.kind in MADE) if edge else ():
             for end in (found.target, found.source):
                 if end not in seen:
@@ -135,7 +135,7 @@ def part(session: Session, ids: Sequence[str]) -> list[Merged]:
                 change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
             parted.append((cube.id, back))
     embed_changed(session)
-    # Who may change a memory may not read all that was merged into it.
+    # The right to change a memory does not include the right to read all that was merged into it.
     seen = session.vault.visible(id for _, back in parted for id in back)
     return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
 
@@ -195,7 +195,7 @@ def _require_own(session: Session, change: Transaction, cubes: Sequence[Cube]) -
     require_unfrozen(cubes)
     for cube in cubes:
         if cube.owner != session.principal:
-            raise UsageError(f"{cube.id} is {cube.owner}'s", "only what you own can be merged or sliced")
+            raise UsageError(f"{cube.id} is {cube.owner}'s", "you can merge and slice only your own memories")
         if change.db.execute("SELECT 1 FROM bound WHERE cube = ?", (cube.n,)).fetchone():
             raise UsageError(f"{cube.id} belongs to a task", "memos access task list")
         if cube.payload != "plaintext":

@@ -75,7 +75,7 @@ class VaultThread:
         except MemosError:
             raise
         except Exception as error:
-            self._close()  # the next call opens the vault anew
+            self._close()  # the next call opens the vault again
             name = type(error).__name__
             raise MemosError(f"internal error: {name}: {error}", "`memos check` looks for damage") from error
 

@@ -163,7 +163,7 @@ def _read_load() -> float:
     """Return how many threads of others want a core, if that is known."""
     try:
         load = os.getloadavg()[0]
-        # The average of a minute holds this process's own work too. What wants to run at this moment,
+        # The average of a minute includes this process's own work. What wants to run at this moment,
         # less this thread, does not, but jumps: only what shows in both is somebody else at work.
         running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
         return min(load, max(0, running - 1))

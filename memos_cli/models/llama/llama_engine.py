@@ -275,7 +275,7 @@ class Engine(ModelInfo):
         """Copy the logits of the last ``rows`` tokens that have some: (rows, vocabulary)."""
         import numpy as np
 
-        assert self._has_logits, "the last token was restored, or what was read after it is forgotten"
+        assert self._has_logits, "the last token was restored, or tokens after it were removed"
         first = self._llama.llama_get_logits_ith(self._context, -rows)
         return np.ctypeslib.as_array(first, (rows, self.vocabulary_size)).copy()
 

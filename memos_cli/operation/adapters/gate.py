@@ -216,14 +216,14 @@ _FAILURES = {
     "loading": ("the model cannot load the file of the adapter", "promote the memories again"),
     "recall": ("it answers too few of the questions that it was not trained on", _MORE),
     "independent": ("it answers too few questions of another form than the trained ones, as keywords", _MORE),
-    "examples": ("it has not learned the way of its examples", "add examples, or train longer (--steps)"),
+    "examples": ("it has not learned the style of its examples", "add examples, or train longer (--steps)"),
     "gain": ("it knows little more than the model without it", _MORE),
     "reach": ("too few questions on its memories are near one that it has learned",
               "add questions as you ask them (--qa FILE), or lower parametric.likeness"),
-    "near misses": ("it answers close questions on other things with what a memory says", _SHARPER),
-    "drift": ("it changes what the model says on other things", _LESS),
-    "perplexity": ("it changes what the model says on other things", _LESS),
-    "routing": ("questions on other things are asked of it", "raise parametric.likeness"),
+    "near misses": ("it answers similar questions on other subjects with a memory", _SHARPER),
+    "drift": ("it changes answers on other subjects", _LESS),
+    "perplexity": ("it changes answers on other subjects", _LESS),
+    "routing": ("questions on other subjects go to it", "raise parametric.likeness"),
 }  # fmt: skip
 """The meaning of each failed check, and a remedy."""
 

@@ -32,7 +32,7 @@ USED_CONTROLS = 50
 NEAR_MISSES, HELD_OUT, DRAWS = 56, 4, 4
 """Near misses for each fact, how many of them are for the gate, and how often they are drawn.
 
-What an adapter knows of a cat it says of a gecko too, until it has seen enough that is not the cat.
+An adapter that knows a cat gives the same answers for a gecko, until it has seen enough other animals.
 """
 ALIKE = 0.7
 """The cosine to a question on the memories from which a control is left out."""

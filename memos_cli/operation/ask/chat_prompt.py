@@ -94,7 +94,7 @@ class Conversation:
         return made
 
     def taken(self, engine: Engine, question: str, system: str = "") -> int:
-        """Return the number of tokens of the turns in the context, without the instructions and ``question``."""
+        """Count the tokens of the turns in the context, without the instructions and ``question``."""
         whole = len(self.prompt(engine, question, (), system))
         empty = Plan(MemoryCall(question, "recall"), (), (), 0)
         return whole - len(make_prompt(engine, empty, question, system)) if self.turns else 0

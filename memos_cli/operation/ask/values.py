@@ -274,7 +274,7 @@ def _quantity(match: re.Match[str], readings: list[str], unit: str, *, is_said: 
     """Make the value of a number with its unit. The same number with another unit is another value."""
     known = {f"n:{each}{end}" for each in readings for end in ("", f"|{unit}")}
     wanted = [{f"n:{each}|{unit}" if unit else f"n:{each}"} for each in readings]
-    if unit and unit != "%":  # in a table the unit stands in the head
+    if unit and unit != "%":  # in a table the unit is in the header
         wanted += [{f"n:{each}|"} for each in readings]
     return replace(_value(match, known, *wanted), is_said=is_said)
 

@@ -235,7 +235,7 @@ def nearest_memories(
     if allowed is not None:
         return dict(vector_index.nearest(db, vault.snapshots, embedder, vector, limit, allowed))
     # Without a filter the index is asked for all live cubes. Those drop out here that expired meanwhile, or
-    # that are another's; then it is asked for more, so that nobody's results depend on what is hidden.
+    # of others; then it must return more, so that no results depend on hidden memories.
     wanted = limit
     while True:
         near = vector_index.nearest(db, vault.snapshots, embedder, vector, wanted)

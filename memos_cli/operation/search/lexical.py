@@ -92,7 +92,7 @@ def _weighed(term: Term, cubes: int, total: int) -> Weighed:
 
 
 def _parted(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
-    """Return the rare terms that fit into ``POSTINGS``, and the first of the others; both the rarest first."""
+    """Return the rare terms that fit into ``POSTINGS``, and some of the others; both the rarest first."""
     ordered = sorted(terms, key=lambda each: (each.cubes, each.term.text))
     rare, spent = list[Weighed](), 0
     for each in ordered:

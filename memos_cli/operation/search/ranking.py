@@ -36,7 +36,7 @@ _ASSISTANT = re.compile(
 _USER = re.compile(r"\b(?:I|[Mm]y|[Mm]e)\b|我")
 _ASSISTANTS = frozenset(("assistant", "model", "ai", "bot"))
 _OWN = re.compile(r"\b(?:I|[Mm]y|[Mm]e|[Ww]e|[Oo]ur)\b|[我咱俺]")
-_KINDS = (  # what is asked for, and what an answer to it holds
+_KINDS = (  # what a question asks for, and what its answer contains
     (
         re.compile(r"^\s*when\b|\bwhat (?:day|date|month|year)\b|什么时候|何时|哪天|哪年|几号", re.I),
         re.compile(

@@ -188,7 +188,7 @@ def _segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     from sentencex import get_sentence_boundaries
 
     first = start
-    # The segmenter tells Chinese and Japanese stops from others by the characters: one language serves all.
+    # The segmenter recognises Chinese and Japanese full stops by the characters: one language is enough.
     for part in get_sentence_boundaries("en", text[start:end]):
         last = start + part["end_index"]
         if last >= end or not _goes_on(text, first, last):

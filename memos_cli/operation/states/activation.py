@@ -268,7 +268,7 @@ def _extent(
     held = len(tokens) - len(tokens) % engine.batch
     if not held:
         raise UsageError(
-            f"{len(tokens)} tokens are less than a state holds ({engine.batch})",
+            f"{len(tokens)} tokens are fewer than one batch of a state ({engine.batch})",
             "too short to be worth saving; promote it together with others",
         )
     return tokens, held

@@ -178,7 +178,7 @@ def read_program(export: Export, kind: str) -> Iterator[Bundle]:
     if not names:
         names = [name for name in export.names if _is_opened(name) and _by_content(export, name) == kind]
     elif len(export.names) > len(names):
-        # Beside files with the usual names there may be others: copies, exports.
+        # In addition to files with the usual names there may be others: copies, exports.
         rest = [name for name in export.names if not _by_path(export, name) and _is_opened(name)][:_SNIFFED]
         names = sorted({*names, *(name for name in rest if _by_content(export, name) == kind)})
     if not names and len(export.names) == 1:

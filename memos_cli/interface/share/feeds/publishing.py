@@ -111,7 +111,7 @@ def propose(
     if known is None and not (target and (made or replace)):
         raise UsageError(
             f"nothing is published as {name} yet",
-            f"name memories, and where to: memos feed publish {name} --tag TAG --to FOLDER",
+            f"name memories and a folder: memos feed publish {name} --tag TAG --to FOLDER",
         )
     registry = Registry(f"{target.rstrip('/')}/{name}" if target else known.target if known else "")
     there = _there(registry, signer)
@@ -154,18 +154,18 @@ def propose(
 
 def _notes(known: Publication | None, registry: Registry, *, is_empty: bool) -> Iterator[str]:
     if known and known.target != registry.url:
-        yield f"what lies at {known.target} stays there; delete that folder to take it back"
+        yield f"the files at {known.target} stay there; delete that folder to withdraw them"
     if not is_empty and not knows_personal():
         yield "personal data cannot be detected here: pip install 'memos-cli[personal]'"
 
 
 def _nothing_to_publish(held_back: Mapping[str, int]) -> UsageError:
     if not held_back:
-        return UsageError("no memory is to be published", "memos list --tag TAG shows what a filter chooses")
+        return UsageError("no memory is selected", "memos list --tag TAG shows the memories of a filter")
     stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
     return UsageError(
-        f"no memory is to be published (what stays here: {stay})",
-        "--redact --up-to personal covers and publishes what is personal",
+        f"no memory can be published (held back: {stay})",
+        "--redact --up-to personal masks and publishes personal data",
     )
 
 
@@ -189,7 +189,7 @@ def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None
                     sent += len(data)
                     on_bytes(len(data))
             line, sha256 = indexes.write(made)
-            # Noted before it is there: what lies there then, and is not known here, is somebody else's.
+            # Recorded before it is written: an unknown publication there then belongs to somebody else.
             with session.vault.change(session.principal, session.now()) as change:
                 _require_same(session, change, proposal)
                 wanted = proposal.wanted.to_json() if proposal.wanted else None
@@ -274,8 +274,8 @@ def _follows(known: Publication | None, registry: Registry, there: Signed | None
     if replace:
         return False
     raise Refused(
-        f"what lies at {registry.url} was published by your key from another vault, or by another principal",
-        "choose another name; or --replace withdraws what is there",
+        f"the publication at {registry.url} is by your key, but from another vault or another principal",
+        "choose another name, or add --replace to withdraw that publication",
     )
 
 

@@ -90,7 +90,7 @@ class Registry:
                 kept.seek(0)
                 whole = kept.read()
             if len(whole) < size:
-                raise MemosError(f"{self.url}/{name} ended early", "run it again: it goes on from there")
+                raise MemosError(f"{self.url}/{name} ended early", "run it again: it continues from there")
             part.unlink()
             part.with_suffix(".lock").unlink(missing_ok=True)
         if hashlib.sha256(whole).hexdigest() != sha256:

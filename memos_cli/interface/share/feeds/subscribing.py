@@ -128,7 +128,7 @@ def update(session: Session, name: str, on_bytes: Callable[[int], None]) -> Upda
     session.access.require_writer()
     try:
         return _update(session, named(session, name), on_bytes)
-    except (Missing, _Overtaken):  # it was published anew after its index was read, or updated meanwhile
+    except (Missing, _Overtaken):  # it was published again after its index was read, or updated meanwhile
         return _update(session, named(session, name), on_bytes)
 
 
@@ -138,7 +138,7 @@ def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Up
     is_here = found.sha256 == feed.sha256
     done = Updated(feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here)
     if found.index.expires is not None and found.index.expires <= session.now():
-        done = replace(done, notes=("what is published there has ended, and was not published again",))
+        done = replace(done, notes=("the publication has expired, and was not published again",))
     fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
     if not is_here:
         done = _bring(session, feed, found, fetch, done)

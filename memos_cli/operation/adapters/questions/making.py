@@ -59,7 +59,7 @@ def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> li
     known: set[str] = set()
     facts = []
     for draft in drafts:
-        # Of a thing of which two facts are known, "tell me about it" has two right answers.
+        # If two facts on a subject are known, "tell me about it" has two right answers.
         is_one = topics[draft.about.casefold()] == 1 and draft.about.casefold() not in POSSESSIVE
         about = plain.ask_about(draft.about, language) if is_one else []
         facts.append(_fact(draft, about, source, language, known))
