@@ -294,7 +294,7 @@ class Transaction(SourceChanges, ViewChanges):
             if self.db.execute(last, (cube,)).fetchone() == (0,):
                 self.set_state(cube, "expired", "expire")
 
-    def tell_reads(self, forms: Mapping[int, str]) -> None:
+    def audit_prompt_reads(self, forms: Mapping[int, str]) -> None:
         """Add the audit rows of memories that a model was given, each with its form."""
         rows = self._select_in("SELECT id, version, n FROM cube WHERE n IN", list(forms))
         self.insert_audit([(self.now, self.principal, "read", *row, forms[n]) for *row, n in rows])

@@ -61,7 +61,7 @@ def holding(db: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def tell_published(
+def record_release(
     change: Transaction,
     name: str,
     target: str,

@@ -93,7 +93,7 @@ def make_plan_for(
             found = retrieve_after(session, sought, call, request.follows, filter=filter, k=CANDIDATES)
             request.found[sought, filter] = found
         documents, learned, misses = _faster_forms(session, engine, request, found.hits, filter, pins, trial)
-        hits, unfit = _sift(session, request, found.hits)
+        hits, unfit = _split_hits(session, request, found.hits)
         hits = _as_learned(hits, learned, settings.parametric_likeness)
         fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
         pairs = disputed(session, [hit for hit in hits if hit.cube.n not in fixed], relevance)
@@ -127,7 +127,7 @@ def _space(session: Session, engine: Engine | None, request: Request, budget: in
     return room, [*chat.pins] if chat else pinned(session, options.view, session.highest_sensitivity)
 
 
-def _sift(session: Session, request: Request, hits: Sequence[Hit]) -> tuple[list[Hit], list[LeftOut]]:
+def _split_hits(session: Session, request: Request, hits: Sequence[Hit]) -> tuple[list[Hit], list[LeftOut]]:
     """Split hits into those that may answer, and the others with the reason."""
     reasons = {hit.cube.n: reason for hit in hits if (reason := no_evidence(hit.cube, request))}
     evidence = [hit for hit in hits if hit.cube.n not in reasons]

@@ -39,7 +39,7 @@ def record_use(
         change.use(heats)
         made = {adapter.cube: "adapter" for adapter in adapters}
         made |= {state.cube: "state"} if state and restored.loaded else {}
-        change.tell_reads({**(forms or {}), **made})
+        change.audit_prompt_reads({**(forms or {}), **made})
         if question:
             from memos_cli.interface.redaction.redaction import find_secrets, mask
 

@@ -163,7 +163,7 @@ class Training:
             loss, drift = self._take_step()
             self._step += 1
             if self._step % CHECK_EVERY == 0 and self._tasks.checks:
-                before, self._learned = self._learned, self._look()
+                before, self._learned = self._learned, self._measure_learned()
                 if min(before, self._learned) >= self._goal:
                     self._cool()
             self._seconds += time.perf_counter() - begin
@@ -224,7 +224,7 @@ class Training:
         kept = losses["near_misses"] + losses["controls"]
         return _mean(losses["facts"]), _mean(kept)
 
-    def _look(self) -> float:
+    def _measure_learned(self) -> float:
         """Return the share of the tokens of held-out answers that the model finds likeliest."""
         import torch
 

@@ -66,7 +66,7 @@ def choose_quotes(
         spent += count
         if len(quotes) == most:
             break
-    return tuple(_beside(quotes, scored, disputed))
+    return tuple(_side_by_side(quotes, scored, disputed))
 
 
 def _quote(score: float, item: Injection, each: Sentence) -> Quote:
@@ -75,7 +75,7 @@ def _quote(score: float, item: Injection, each: Sentence) -> Quote:
     return Quote(item.label, cube, text, each.start, each.end, each.heading, each.columns, score)
 
 
-def _beside(
+def _side_by_side(
     quotes: list[Quote], scored: Sequence[tuple[float, Injection, Sentence]], pairs: Sequence[tuple[int, int]]
 ) -> list[Quote]:
     """Return ``quotes`` with both memories of each pair side by side, the newer first; add a missing one."""

@@ -76,7 +76,7 @@ def compare(one: str, other: str) -> Conflict:
     differing = [
         ((start, end), (begin, stop))
         for kind, start, end, begin, stop in matcher.get_opcodes()
-        if kind != "equal" and _telling([*a[start:end], *b[begin:stop]])
+        if kind != "equal" and _content_words([*a[start:end], *b[begin:stop]])
     ]
     if not differing and (denied or small_a == small_b or matcher.ratio() >= SAME):
         return "contradicts" if denied else "similar_to"
@@ -94,13 +94,13 @@ def _stem(word: str) -> str:
     return small[:-1] if len(small) > 3 and small.endswith("s") and not small.endswith("ss") else small
 
 
-def _telling(words: Sequence[str]) -> list[str]:
+def _content_words(words: Sequence[str]) -> list[str]:
     return [word for word in words if word.casefold() not in _SMALL]
 
 
 def _subject(words: Sequence[str]) -> str:
     """Return the first content word, with which the subject of a text begins."""
-    return next(iter(_telling(words)), "")
+    return next(iter(_content_words(words)), "")
 
 
 def _negates(words: Sequence[str]) -> bool:

@@ -49,7 +49,7 @@ def by_words(
     if vault.is_restricted:
         return _seen(db, terms, total, filter, now, limit)
     weighed = weigh(db, terms, total)
-    rare, frequent = _parted([each for each in weighed if each.cubes])
+    rare, frequent = _split_by_cost([each for each in weighed if each.cubes])
     asked = fts_query([each.term for each in rare])
     scores = dict(queries.matches(db, asked, filter, now=now, limit=limit)) if rare else {}
     if frequent:
@@ -91,7 +91,7 @@ def _weighed(term: Term, cubes: int, total: int) -> Weighed:
     return Weighed(term, cubes, math.log(1 + (max(0, total - cubes) + 0.5) / (cubes + 0.5)))
 
 
-def _parted(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
+def _split_by_cost(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
     """Return the rare terms that fit into ``POSTINGS``, and some of the others; both the rarest first."""
     ordered = sorted(terms, key=lambda each: (each.cubes, each.term.text))
     rare, spent = list[Weighed](), 0
@@ -127,7 +127,7 @@ def _seen(
     holding = "SELECT c.n FROM words JOIN cube c ON c.n = words.rowid WHERE words MATCH ?"
     found = {term: [n for (n,) in db.execute(holding, (term.fts,)).fetchall()] for term in terms}
     weighed = [_weighed(term, len(found[term]), total) for term in terms]
-    rare, frequent = _parted([each for each in weighed if each.cubes])
+    rare, frequent = _split_by_cost([each for each in weighed if each.cubes])
     scores: dict[int, float] = {}
     for each in rare or frequent[:1]:
         for n in found[each.term]:

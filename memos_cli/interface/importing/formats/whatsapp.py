@@ -107,10 +107,10 @@ def _chat(export: Export, name: str) -> Bundle:
         bundle.notes.append(f"{name}: {note}")
     times = Counter[str]()
     for number, message in enumerate(messages):
-        author, said = _parted(message.said)
+        author, said = _split_author(message.said)
         if number == 0 and _ENCRYPTED.search(said):
             continue
-        if not author or not (said := _said(said)):
+        if not author or not (said := _written_text(said)):
             continue
         # The same person may write twice in a minute. The date in the key is as written, not as parsed.
         ref = f"{message.stamp} {author}"
@@ -164,10 +164,10 @@ def _half(words: str) -> str:
 
 def _author_of(line: str) -> str:
     found = _LINE.fullmatch(line)
-    return _parted(found["said"])[0] if found else ""
+    return _split_author(found["said"])[0] if found else ""
 
 
-def _parted(said: str) -> tuple[str, str]:
+def _split_author(said: str) -> tuple[str, str]:
     """Return the author and the text of a message; "" as the author of a system line."""
     author, colon, rest = said.partition(":")
     author = author.translate(_MARKS).strip().removeprefix("~").strip()
@@ -175,7 +175,7 @@ def _parted(said: str) -> tuple[str, str]:
     return (author, rest.removeprefix(" ")) if is_name and not set(author) & set('"“„«\n') else ("", said)
 
 
-def _said(said: str) -> str:
+def _written_text(said: str) -> str:
     """Return the text that a person wrote: without text of WhatsApp, placeholders and direction marks."""
     first, line_end, rest = said.partition("\n")
     if first.startswith("\u200e") or _PLACEHOLDER.fullmatch(first.strip()):

@@ -193,7 +193,7 @@ def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None
             with session.vault.change(session.principal, session.now()) as change:
                 _require_same(session, change, proposal)
                 wanted = proposal.wanted.to_json() if proposal.wanted else None
-                records.tell_published(
+                records.record_release(
                     change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._seen,
                     proposal._items,
                 )  # fmt: skip

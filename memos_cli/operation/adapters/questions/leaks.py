@@ -48,10 +48,10 @@ def _words(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=10_000)
-def _said(text: str) -> frozenset[str]:
+def _words_of(text: str) -> frozenset[str]:
     return frozenset(said_words(text))
 
 
 def _overlap(one: str, other: str) -> float:
     """Return the share of words that two questions have in common."""
-    return len(_said(one) & _said(other)) / max(1, len(_said(one) | _said(other)))
+    return len(_words_of(one) & _words_of(other)) / max(1, len(_words_of(one) | _words_of(other)))

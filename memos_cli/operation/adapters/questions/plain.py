@@ -103,7 +103,7 @@ def _cut(text: str, start: int, end: int, topic: str, language: str) -> Draft:
     gap.
     """
     before, answer, after = text[:start].rstrip(), text[start:end], text[end:].strip()
-    draft = Draft(answer, _told(text, language), topic or before)
+    draft = Draft(answer, _to_second_person(text, language), topic or before)
     draft.cloze = [f"{before} … {after}"]
     content = _content(before) or before
     draft.keywords = [content, f"{topic} {content}".strip()]
@@ -117,7 +117,7 @@ def _content(text: str) -> str:
     return " ".join(word for word in re.findall(r"[^\W_]+", text) if word.casefold() not in _SMALL)
 
 
-def _told(text: str, language: str) -> str:
+def _to_second_person(text: str, language: str) -> str:
     """Change possessives of the first person to the second."""
     words = _TOLD.get(language, "").split()
     for mine, yours in zip(words[::2], words[1::2], strict=True):
@@ -150,7 +150,7 @@ def _german(text: str) -> Draft | None:
     strip = int(is_place or first in ("bis", "um", "zu", *_GERMAN_LINKS))
     strip += len(rest) > strip + 1 and rest[strip].casefold() in _SMALL
     answer = after[shaped[0].start : shaped[0].end] if shaped else " ".join(rest[strip:])
-    told = _told(text, "de")
+    told = _to_second_person(text, "de")
     draft = Draft(answer, told[:1].upper() + told[1:], subject, single=bool(shaped))
     clause = f"{which} {subject} {verb}"
     upper = subject[:1].upper() + subject[1:]
