@@ -131,7 +131,7 @@ class Cube:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which memories a search or a list may return. Empty fields do not restrict.
+    """The memories that a search or a list may return. Empty fields do not restrict.
 
     ``after`` is inclusive and ``before`` exclusive; both compare the time of the memory itself (``time``), or
     its creation if it has none. A tag also matches the tags below it (``work`` matches ``work/climate``). All
@@ -273,7 +273,7 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How much a question is like those that an adapter has learned to answer."""
+    """The likeness of a question to those that an adapter has learned to answer."""
 
     question: str
     """The nearest question that the adapter has learned."""

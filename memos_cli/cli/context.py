@@ -53,7 +53,7 @@ class State:
 
 
 _OPENED: WeakSet[Memos] = WeakSet()
-"""What the command has opened: if it fails unexpectedly, the vault may be damaged."""
+"""The vaults that the command has opened: if it fails unexpectedly, the vault may be damaged."""
 
 
 def state_of(ctx: typer.Context) -> State:

@@ -29,7 +29,7 @@ _ESCAPES = {code: f"\\u{code:04x}" for code in [*range(127, 160), *_BIDI]}
 
 @dataclass(slots=True)
 class Output:
-    """Where and how to print. ``json``, ``quiet`` and ``verbose`` are the user's flags."""
+    """The format and the streams of output. ``json``, ``quiet`` and ``verbose`` are the user's flags."""
 
     json: bool = False
     quiet: bool = False

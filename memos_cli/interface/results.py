@@ -192,7 +192,7 @@ class Stats:
     hottest: tuple[Cube, ...]
     """Their heat is that of now, as it is in ``heats``."""
     coldest: tuple[Cube, ...]
-    """Of those that were used once, or have not been for longest."""
+    """The least hot of the live memories that were used."""
     heats: tuple[float, ...]
     """Of the hottest, falling."""
     bytes: Mapping[str, int]

@@ -34,12 +34,12 @@ Offer = tuple[str, str]
 
 @dataclass(slots=True)
 class _Line:
-    """What was typed before the word at the cursor."""
+    """The words before the cursor."""
 
     path: str = ""
     """The command."""
     arguments: int = 0
-    """How many arguments of the command there are."""
+    """The number of arguments so far."""
     values: dict[str, str] = field(default_factory=dict)
     """The values of options."""
     pending: str = ""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from memos_cli.interface.results import Answer
 
 SENTENCES = 3
-"""How many sentences of a memory are shown with a plan, or without an answer: the best ones."""
+"""The number of best sentences of a memory to show with a plan, or without an answer."""
 SHOWN = 8
-"""How many of the memories that were left out `query --explain` lists."""
+"""The maximum memories left out that `query --explain` lists."""
 
 
 def plan_row(plan: Plan) -> dict[str, Any]:

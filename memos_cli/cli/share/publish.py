@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.share.feeds.publishing import Proposal, Published
 
 TRIES = 5
-"""How often to propose again after another process changed a memory."""
+"""The maximum proposals after another process changed a memory."""
 SHOWN = 20
 """Memories that a publisher is shown one by one."""
 

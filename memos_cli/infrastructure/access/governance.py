@@ -65,7 +65,7 @@ class Rule:
     principal: str
     right: Right
     giver: str = ""
-    """Who granted it: the owner, or somebody who may share."""
+    """The principal that granted it: the owner, or one that may share."""
     created: int = 0
     expires: int | None = None
 

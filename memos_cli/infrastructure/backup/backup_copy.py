@@ -33,7 +33,7 @@ from memos_cli.infrastructure.storage.schema import NAMED_BLOBS
 from memos_cli.infrastructure.vault import row_checks
 
 _TRIES = 5
-"""How often to empty the log again if another process writes in between."""
+"""The maximum attempts to empty the log if another process writes in between."""
 _PATIENCE = 1.0
 """Seconds to wait until the log can be emptied, while other writers wait."""
 _WORKERS = 4

@@ -42,7 +42,7 @@ class Lesson:
     source: int | None = None
     """The memory that it is from: forgetting that deletes it, too; None for none."""
     key: str = ""
-    """What a right answer must contain, such as a name or number; "" if that is not judged."""
+    """The text that a right answer must contain, such as a name or number; "" if that is not judged."""
     made: str = ""
     """How it was made: ``frame``, ``cloze``, ``keywords``, ``topic``, ``model``, ``log``, ``own``; or ""."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyrage.x25519 import Identity
 
 Keeper = Literal["file", "keyring", "passphrase"]
-"""Where a key is: in a file of the user's, in the system's keyring, or in the vault, under a passphrase."""
+"""The place of a key: in a file of the user, in the system's keyring, or in the vault, under a passphrase."""
 PENDING = "tmp/recipient"
 """File in a vault during ``init``: the recipient of the key in the keyring, if ``init`` is interrupted."""
 INSTALL = "pip install 'memos-cli[encrypt]'"
@@ -36,7 +36,7 @@ class Encryption:
 
 
 class Cipher:
-    """Encrypts and decrypts with the key of one vault."""
+    """Encryption and decryption with the key of one vault."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity

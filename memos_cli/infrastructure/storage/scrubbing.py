@@ -18,7 +18,7 @@ from memos_cli.files import sync
 from memos_cli.infrastructure.storage.database import Connection, has_log, raw_descriptor
 
 _TRIES = 5
-"""How often to truncate the log again if another process writes in between."""
+"""The maximum attempts to truncate the log if another process writes in between."""
 _INDEX_INNER, _TABLE_INNER, _INDEX_LEAF, _TABLE_LEAF = 2, 5, 10, 13
 _HEADER = 100
 """Bytes of the file header at the start of page 1."""

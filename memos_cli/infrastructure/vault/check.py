@@ -244,7 +244,7 @@ def _unnamed(folder: Path, db: Connection) -> Iterator[Finding]:
 
 
 def _unfinished(folder: Path) -> Iterator[Finding]:
-    """Yield files that a killed process left behind; ignore files of the last hour."""
+    """Yield files that killed processes left, and those of running processes that are older than an hour."""
     for path in chain(_files(folder / "tmp"), _files(folder / "index")):
         match = _UNFINISHED.fullmatch(path.name)
         if is_in_use(path) or (match is None and path.parent.name == "index"):

@@ -64,7 +64,7 @@ def principal_named(name: str, *kinds: str) -> str:
 
 
 class Access:
-    """What a caller may do in a vault, and its rules for others."""
+    """The rights of a caller in a vault, and its rules for others."""
 
     def __init__(self, vault: Vault, caller: Caller, clock: Callable[[], int]) -> None:
         self._vault, self.caller, self._clock = vault, caller, clock

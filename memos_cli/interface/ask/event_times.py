@@ -22,7 +22,7 @@ from memos_cli.zones import local_zone
 SURE = 0.6
 """The least relevance of a memory that dates an event."""
 ASKED = 5
-"""How many memories may date it."""
+"""The maximum memories that may date it."""
 
 
 def resolve_times(session: Session, parsed: Parsed, filter: Filter) -> tuple[MemoryCall, tuple[str, ...]]:

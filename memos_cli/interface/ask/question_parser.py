@@ -114,7 +114,7 @@ class Event:
 
     anchor: Anchor
     call: MemoryCall
-    """What finds the event in memory."""
+    """The search for the event in memory."""
     dated: MemoryCall
     """What the question asks for once the event is dated; without its times yet."""
 

@@ -52,7 +52,7 @@ class Agent:
     name: str
     title: str
     events: Mapping[str, str]
-    """What it calls each of our events."""
+    """Its name for each event of memos."""
     installed: tuple[str, ...]
     """The events that ``memos hook install`` adds: enough to recall, and to import each session."""
     file: tuple[str, ...]
@@ -74,7 +74,7 @@ class Agent:
     importers: tuple[str, ...] = ()
     """The kinds of import that its transcripts may be."""
     next_step: str = "start a new session"
-    """What the user has to do so that the agent loads the hooks."""
+    """The user's next step, so that the agent loads the hooks."""
 
 
 _CLAUDE_EVENTS = {START: "SessionStart", PROMPT: "UserPromptSubmit", STOP: "Stop", COMPACT: "PreCompact"}

@@ -24,7 +24,7 @@ RATIO, SLIGHT = 200, 64 << 20
 DEEPEST = 3
 """How many levels of archives inside an archive are opened."""
 _UNPACKING = (zlib.error, lzma.LZMAError, struct.error, IndexError)
-"""What a damaged archive raises, beside what is the system's: zipfile unpacks headers unguarded."""
+"""Exceptions for a damaged archive, apart from OSError: zipfile unpacks headers unguarded."""
 _UNPACK = "unpack it yourself, then import the folder"
 WHOLE = 256 << 20
 """Bytes of a file that is read as a whole."""

@@ -45,7 +45,7 @@ class Bundle:
     ends: dict[str, int] = field(default_factory=dict)
     """By reference when a memory expires."""
     faults: list[str] = field(default_factory=list)
-    """What could not be taken, and why."""
+    """The records that could not be read, with the reason."""
     notes: list[str] = field(default_factory=list)
     has_copies: bool = False
     """Whether it may repeat turns of another source with the same references, as a fork does."""

@@ -20,7 +20,7 @@ from memos_cli.operation.search.conflict_detection import compare
 from memos_cli.operation.search.hybrid_search import nearest_memories
 
 FEW = 50
-"""How many new memories are compared with the others at once; ``memos maintain`` compares more."""
+"""The maximum new memories that are compared with the others at once; ``memos maintain`` compares more."""
 NEAR, NEIGHBOURS = 0.6, 8
 """Cosine from which two memories are compared word by word, and with how many each is."""
 DATED_TYPES = ("dialogue", "event")

@@ -31,7 +31,7 @@ from memos_cli.interface.client_settings.settings_files import (
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a client starts the server."""
+    """The command with which a client starts the server."""
 
     command: str
     """Absolute: programs with windows start with a bare PATH."""

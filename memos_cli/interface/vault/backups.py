@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.session import Session
 
 _TRIES = 3
-"""How often to start again if another process deletes a blob that is being copied."""
+"""The maximum attempts if another process deletes a blob that is being copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class BackedUp:
     removed: tuple[str, ...] = ()
     """Snapshots that no rule keeps."""
     snapshots: int = 0
-    """How many complete ones there are now."""
+    """The number of complete ones now."""
     notes: tuple[str, ...] = ()
 
 

@@ -32,7 +32,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """What to watch, and how."""
+    """The options of `memos watch`."""
 
     folders: tuple[Path, ...] = ()
     stores: tuple[Path, ...] = ()

@@ -32,7 +32,7 @@ _MAX_KNOWN_WORDS = 1 << 16
 
 
 class WordPieces:
-    """Cuts text into the pieces of one vocabulary."""
+    """A tokenizer with the pieces of one vocabulary."""
 
     def __init__(self, ids: Mapping[str, int]) -> None:
         """Create a tokenizer. ``ids`` has the number of each piece, ``SPECIAL`` included; ``WORD_START``

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
 
 OWN = "memos."
-"""How the keys of our own metadata begin."""
+"""The prefix of the keys of our own metadata."""
 
 _SUFFIXES = ("lora_a", "lora_b")
 _BLOCKS = {0: (1, 4), 1: (1, 2), 8: (32, 34), 30: (1, 2)}

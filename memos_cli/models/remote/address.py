@@ -33,7 +33,7 @@ _LOOPBACK = IPv4Network("127.0.0.0/8")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is, and which model of it answers."""
+    """The address of a server, and its model that answers."""
 
     kind: Kind
     scheme: str
@@ -41,7 +41,7 @@ class Address:
     """A name in lower case, or an IP address; of version 6, in brackets."""
     port: int
     path: str
-    """What precedes the paths of its protocol, without a slash at its end."""
+    """The prefix of the paths of its protocol, without a slash at its end."""
     model: str
 
     @property

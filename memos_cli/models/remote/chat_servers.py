@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _FRAME = 16
 """Approximate tokens that a template puts around two messages."""
 _CONTROL = re.compile(r"<(?=[|｜])")
-"""How control tokens of most models begin."""
+"""The start of control tokens of most models."""
 
 
 @dataclass(frozen=True, slots=True)

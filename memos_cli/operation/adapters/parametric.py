@@ -64,7 +64,7 @@ class Watch:
     """Callbacks for the progress."""
 
     on_phase: Callable[[str, int], None] = lambda name, whole: None
-    """What is done now, and of how many parts."""
+    """Called with the present phase and the number of its parts."""
     on_part: Callable[[int], None] = lambda count: None
     on_step: Callable[[Progress], None] = lambda progress: None
 

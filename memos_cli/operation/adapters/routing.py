@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEAREST = 48
 """Questions of the training that decide on one question."""
 SHARPNESS, NOISE = 8.0, 0.01
-"""How fast a question loses its weight with the distance, and how little a single one is trusted: of all
+"""The decrease of a question's weight with the distance, and the distrust in a single one: of all
 tried, these let most questions through at one in ten natural near misses (`memos help adapters`).
 """
 

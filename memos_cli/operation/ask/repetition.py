@@ -28,7 +28,7 @@ are not a loop."""
 _COPY = 8
 """The least number of words and punctuation marks of a copy: a shorter one is not held back."""
 _MOST_LINES = 3
-"""How often a sentence or list item may occur with nothing new in between."""
+"""The maximum occurrences of a sentence or list item with nothing new in between."""
 _WINDOW, _GRAM, _STALE = 40, 4, 0.6
 """A loop with small changes: of the last 40 words more than 60 % of the runs of four came before."""
 _STUTTER = 120

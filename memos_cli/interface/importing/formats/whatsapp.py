@@ -39,7 +39,7 @@ _PLACEHOLDER = re.compile(
 """Placeholders for media, in every language: ``<Media omitted>``, ``IMG-1.jpg (file attached)``."""
 _EDITED = re.compile(r"\s<(?=[^<>]*\s)[^<>\n]{14,60}>$")
 _OWN_WORDS = re.compile(r"\s?\u200e[^\n]{0,60}$", re.MULTILINE)
-"""What an iPhone adds to a text: ``<attached: …>``, ``2 pages``."""
+"""Text that an iPhone adds: ``<attached: …>``, ``2 pages``."""
 _DELETED = {
     "this message was deleted", "you deleted this message", "missed voice call", "missed video call",
     "diese nachricht wurde gelöscht", "du hast diese nachricht gelöscht", "se eliminó este mensaje",

@@ -52,7 +52,7 @@ class Setting:
 
     name: str
     title: str
-    """What to call it where it does not say so itself."""
+    """The title, if the source has none itself."""
     time: int | None
     type: str
     """A semantic type that the user asked for, or ''."""

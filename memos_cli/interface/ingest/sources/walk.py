@@ -1,4 +1,4 @@
-"""From the paths that a user names to the files in them, honouring .gitignore."""
+"""Find the files in the paths that a user names, honouring .gitignore."""
 
 from __future__ import annotations
 

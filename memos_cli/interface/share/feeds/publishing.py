@@ -63,7 +63,7 @@ class Proposal:
     """What is published once it is sent; of what is ``current``, what is."""
     _files: Mapping[str, bytes]
     _items: Mapping[str, tuple[int, bytes | None]]
-    """What is to be remembered of it: see ``infrastructure.publications``."""
+    """The records to store: see ``infrastructure.publications``."""
     _versions: Mapping[str, tuple[int, int]]
     """By id the version of each memory, and when it was changed last."""
     _known: Publication | None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from memos_cli.interface.session import Session
 
 _UNPACKED = 64
-"""How many times larger than its file a delta may be."""
+"""The maximum ratio of a delta's unpacked size to its file's."""
 
 
 @dataclass(frozen=True, slots=True)

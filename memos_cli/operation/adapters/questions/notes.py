@@ -40,9 +40,9 @@ class Statement:
     text: str
     """The sentence; of a named value, the value."""
     name: str = ""
-    """What the value is: "Port"; "" for a sentence."""
+    """The name of the value: "Port"; "" for a sentence."""
     topic: str = ""
-    """What it is said of: a heading, the head of a row, what stood before a colon."""
+    """Its subject: a heading, the first cell of a row, the text before a colon."""
 
 
 def language_of(text: str) -> str:

@@ -35,7 +35,7 @@ _VALUES = {
     "date": re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T]\d.*)?"),
     "address": re.compile(r"[^\s@]+@[^\s@]+\.\w+|\w+://\S+"),
 }
-"""What a cell may hold that a column is hardly named."""
+"""Cell values that are unlikely as names of columns."""
 
 _Row = tuple[int, int, list[str]]
 """Where a row starts and ends, and its cells."""
