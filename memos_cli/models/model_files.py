@@ -153,7 +153,7 @@ def choose(name: str, kind: Kind) -> Model:
     found = found or [model for model in models if model.kind == kind and wanted in model.name.casefold()]
     if not found:
         what = "language model" if kind == "reader" else kind
-        raise ModelUnfit(f"no {what} named {name}", "memos models lists what there is; a path works too")
+        raise ModelUnfit(f"no {what} named {name}", "memos models lists the models; a path works too")
     if len(found) > 1:
         names = ", ".join(model.name for model in found[:5])
         raise ModelUnfit(

@@ -112,7 +112,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
         terms = NewMemoryFields(priority=max(cube.priority for cube in cubes), expires=last)
         (made,) = _keep(change, [draft], terms)
         if made.cube in {cube.n for cube in cubes}:
-            raise UsageError(f"{made.id} already says all of it", "memos archive ID… puts the others away")
+            raise UsageError(f"{made.id} already says all of it", "memos archive ID… archives the others")
         for cube in cubes:
             change.set_state(cube.n, next_state(cube.state, "merge"), "merge")
             links.add(change, cube.n, "merged_into", made.cube)

@@ -215,7 +215,7 @@ def scan(stream: IO[bytes]) -> Bundle:
         members = parse_json(head, _Manifest).members
         for name, place in places.items():
             if members[name].sha256 != _describe(name, _bytes(stream, *place))["sha256"]:
-                raise Damaged(f"{name} is not what the manifest says", _AGAIN)
+                raise Damaged(f"{name} does not match the manifest", _AGAIN)
         if missing := members.keys() - places.keys():
             raise Damaged(f"{min(missing)} is missing", _AGAIN)
         parts = {name: Records(stream, *place) for name, place in places.items() if name.endswith(LINES)}

@@ -106,7 +106,7 @@ def read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
     try:
         return _read_bytes(data, uri, name, hints)
     except RecursionError as error:  # of a parser that is not ours: mails in mails, documents
-        raise MemosError("it is nested too deeply", "save its parts as files of their own") from error
+        raise MemosError("it is nested too deeply", "save its parts as separate files") from error
 
 
 def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:

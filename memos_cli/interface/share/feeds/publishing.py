@@ -257,7 +257,7 @@ def _there(registry: Registry, signer: str) -> Signed | None:
         return None
     found = indexes.read(registry.read_index(), registry.url)
     if found.signer != signer:
-        raise Refused(f"{registry.url} is published by {found.signer}", "choose another name, or place")
+        raise Refused(f"{registry.url} is published by {found.signer}", "choose another name or folder")
     return found
 
 

@@ -196,7 +196,7 @@ def named(session: Session, name: str) -> Feed:
         feed for feed in mine if feed.url == normal(name)
     ]
     if not found:
-        raise UsageError(f"no feed is named {name!r}", "`memos feed subscribe` lists them")
+        raise UsageError(f"no feed is named {name!r}", "`memos feed list` shows them")
     return found[0]
 
 
