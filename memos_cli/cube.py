@@ -68,7 +68,7 @@ class Draft:
             compose_names(self)
 
     def digest(self) -> bytes:
-        """sha256 over what makes two drafts the same memory: text, type and, in dialogue, the event.
+        """Return the sha256 over the fields that identify a memory: text, type and, in dialogue, the event.
 
         The title, the place in the source and the sensitivity are left out, so that a paragraph found
         in two files is one cube; a dialogue's turns keep their id, time and speaker, so that two
@@ -131,7 +131,7 @@ class Cube:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which memories a search or a list may return. Empty fields do not restrict.
+    """The memories that a search or a list may return. Empty fields do not restrict.
 
     ``after`` is inclusive and ``before`` exclusive; both compare the time of the memory itself (``time``), or
     its creation if it has none. A tag also matches the tags below it (``work`` matches ``work/climate``). All
@@ -163,13 +163,13 @@ class Filter:
                 require_known(what, name, all_names)
 
     def up_to(self, most: str) -> Filter:
-        """Return this filter without what is more sensitive than ``most``."""
+        """Return this filter without memories that are more sensitive than ``most``."""
         levels = SENSITIVITIES[: SENSITIVITIES.index(most) + 1]
         allowed = [level for level in levels if not self.sensitivities or level in self.sensitivities]
         return replace(self, sensitivities=tuple(allowed) or ("none",))
 
     def as_saved(self) -> dict[str, object]:
-        """Return what a view stores of it: what a user can choose."""
+        """Return the filter as a view stores it: what a user can choose."""
         return {name: value for name, value in asdict(self).items() if name not in ("stated", "asker")}
 
 
@@ -275,7 +275,7 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How much a question is like those that an adapter has learned to answer."""
+    """The likeness of a question to those that an adapter has learned to answer."""
 
     question: str
     """The nearest question that the adapter has learned."""
@@ -362,7 +362,7 @@ class Quote:
 
 
 def digest_of(text: str, type: str, ref: str | None, time: int | None, author: str, role: str) -> bytes:
-    """Return what identifies a memory: see ``Draft.digest``. ``ref`` is in NFC."""
+    """Return the digest that identifies a memory: see ``Draft.digest``. ``ref`` is in NFC."""
     event = (ref, time, author, role) if ref or author else ()
     return hashlib.sha256(_to_json([text, type, *event]).encode()).digest()
 

@@ -1,4 +1,4 @@
-"""The errors that a user can meet, as one tree.
+"""The errors that a user can see, as one tree.
 
     MemosError            1   the command failed
     ├── UsageError        2   usage error

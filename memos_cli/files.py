@@ -29,7 +29,7 @@ _FEW = 64
 
 
 def sync(descriptor: int) -> None:
-    """Put what was written to ``descriptor`` on the disk."""
+    """Flush the data written to ``descriptor`` to the disk."""
     full_sync = getattr(fcntl, "F_FULLFSYNC", None)
     if full_sync is not None:
         with suppress(OSError):  # some file systems refuse it; fsync then is all there is
@@ -48,7 +48,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_files(paths: Sequence[Path]) -> None:
-    """Put files on the disk, and their names: all at once if there are many, and the system can do that."""
+    """Flush files and their names to the disk: all at once if there are many, and the system can do that."""
     if len(paths) > _FEW and _sync_file_system(paths[0]):
         return
     for path in paths:
@@ -62,7 +62,7 @@ def sync_files(paths: Sequence[Path]) -> None:
 
 
 def _sync_file_system(path: Path) -> bool:
-    """Put everything of the file system of ``path`` on the disk. Returns whether the system can do that.
+    """Flush the whole file system of ``path`` to the disk. Returns whether the system can do that.
 
     Linux does, and reports failed writes since 5.8 (syncfs(2)).
     """
@@ -166,7 +166,7 @@ def replacing(path: Path, *, scratch: Path | None = None) -> Iterator[Path]:
 
 
 def _create_locked(part: Path) -> int:
-    """Create a file and lock it, so that no other process takes it for one of a killed process."""
+    """Create a file and lock it, so that no other process treats it as left by a killed process."""
     while True:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
         try:

@@ -1,4 +1,4 @@
-"""Letters of all scripts: which ones match in a search, and which scripts have no spaces. Pure; no I/O.
+"""Letters of all scripts: matching letters in a search, and scripts without spaces. Pure; no I/O.
 
 ``fold`` gives the form in which the full-text index and a question are compared. It goes further than NFKC
 and casefold: "ł" matches "l", "ё" matches "е", a Hebrew word matches with and without points. Marks that

@@ -1,4 +1,4 @@
-"""Every setting: its default, its help, and where its value came from.
+"""Every setting: its default, its help, and the origin of its value.
 
 Precedence: flag > environment (``MEMOS_…``) > ``config.toml`` > default.
 """
@@ -163,7 +163,7 @@ class Settings:
     distil_seed: int = _setting(1, "seed of a training")
     distil_questions: str = _setting(
         "auto",
-        "who writes the questions of a training: rules, model, or auto (a model with a billion parameters)",
+        "source of the questions of a training: rules, model, or auto (a model with a billion parameters)",
         choices=("auto", "model", "rules"),
     )
     gate_recall: float = _setting(0.8, "share of unseen questions that an adapter must answer", most=1)
@@ -240,7 +240,7 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     file: Path | None = None,
 ) -> tuple[Settings, list[Origin]]:
-    """Return the settings and, for each, where it came from. Flags that are None are not given.
+    """Return the settings and the origin of each. Flags that are None are not given.
 
     Raises UsageError for a value of the wrong kind, an unknown key in the file, or a broken file.
     """

@@ -42,7 +42,9 @@ def write_receipt(receipt: Receipt) -> bytes:
 
 
 def read_receipt(data: bytes | memoryview) -> Receipt | None:
-    """Return the receipt in a blob; None if it is none. It may come from another vault: names are checked."""
+    """Return the receipt in a blob; None if it is not a receipt. It may come from another vault: names are
+    checked.
+    """
     if len(data) > LONGEST:
         return None
     try:

@@ -29,7 +29,7 @@ Ulid = Annotated[str, Meta(pattern=r"\A[0-9A-Z]{26}\Z")]
 
 
 class Header(msgspec.Struct):
-    """What every file of memos-cli begins with; read before the rest, because a newer version may differ."""
+    """The header of every file of memos-cli; read before the rest, because a newer version may differ."""
 
     format: str
     version: int

@@ -1,4 +1,5 @@
 """The command line: the only place that knows Typer, Rich or a terminal.
 
-commands.py lists every command and the function that runs it; the rooms have the names of the interface's.
+commands.py lists every command and the function that runs it; the subpackages have the names of the
+interface's.
 """

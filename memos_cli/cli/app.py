@@ -1,4 +1,4 @@
-"""The ``memos`` command: how it is built, and how failures end it."""
+"""The ``memos`` command: its construction, and the exit codes of failures."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _names(command: Any) -> set[str]:
 
 
 def _fail_usage(error: Any) -> NoReturn:
-    """End with a usage error of Click, in our words."""
+    """End with a usage error of Click, in the words of memos."""
     ctx = error.ctx
     path = ctx.command_path if ctx else "memos"
     if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help

@@ -53,7 +53,7 @@ class State:
 
 
 _OPENED: WeakSet[Memos] = WeakSet()
-"""What the command has opened: if it fails unexpectedly, the vault may be damaged."""
+"""The vaults that the command has opened: if it fails unexpectedly, the vault may be damaged."""
 
 
 def state_of(ctx: typer.Context) -> State:
@@ -69,7 +69,7 @@ def leave(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def find_damage() -> str:
-    """Return what is lost or altered in the vaults that this process opened; "" if nothing is.
+    """Describe lost or altered data in the vaults that this process opened; "" without damage.
 
     Looks at the rows, not at every text: for use after an unexpected failure.
     """

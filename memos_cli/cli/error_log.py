@@ -1,4 +1,4 @@
-"""Log files for unexpected errors: what a bug report needs, and nothing that the user wrote."""
+"""Log files for unexpected errors: the data for a bug report, without any text of the user."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class AccessGroup(Group):
 
 
 class UnknownCommand(Exception):
-    """A command that does not exist; ``hint`` is what was probably meant."""
+    """A command that does not exist; ``hint`` names the most similar one."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""How results reach the user: text for a person, tab-separated lines or JSON for a program.
+"""The output of results: text for a person, tab-separated lines or JSON for a program.
 
 stdout is the result and nothing else. Notes go to stderr. Text from memories or files is shown to a
 terminal without its control characters: they could move the cursor, or worse.
@@ -29,7 +29,7 @@ _ESCAPES = {code: f"\\u{code:04x}" for code in [*range(127, 160), *_BIDI]}
 
 @dataclass(slots=True)
 class Output:
-    """Where and how to print. ``json``, ``quiet`` and ``verbose`` are the user's flags."""
+    """The format and the streams of output. ``json``, ``quiet`` and ``verbose`` are the user's flags."""
 
     json: bool = False
     quiet: bool = False
@@ -136,11 +136,13 @@ class Output:
             self.note(f"note: {waiting} in quarantine until you approve them: memos quarantine")
 
     def failure(self, text: str) -> None:
-        """Print what could not be done, also with ``--quiet``: cron mails it."""
+        """Print an error that does not end the command, also with ``--quiet``: cron mails it."""
         sys.stderr.write(clean(text) + "\n")
 
     def require_yes(self, doing: str, hint: str, lines: Iterable[str], question: str, refused: str) -> None:
-        """Show what would be done, and ask. Raises UsageError without a terminal, and for another answer."""
+        """Show the planned changes, and ask. Raises UsageError without a terminal, and for any answer but
+        yes.
+        """
         if not sys.stdin.isatty():
             raise UsageError(doing, hint)
         for line in lines:
@@ -207,7 +209,7 @@ class Output:
 
 
 def _write(text: str) -> None:
-    """Write to stdout, now: a full disk or a reader that has left shows here, not at the very end."""
+    """Write to stdout and flush: a full disk or a closed pipe is reported here, not at the very end."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

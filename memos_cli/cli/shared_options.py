@@ -78,7 +78,7 @@ Yes = Annotated[bool, opt("--yes -y", "Do not ask.")]
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """How `memos query` answers."""
+    """The options of the answers of `memos query`."""
 
     quote: Annotated[bool, opt("--quote", "Answer with sentences of your memories.", ANSWER)] = False
     generate: Annotated[bool, opt("--generate", "Let the model write the answer.", ANSWER)] = False

@@ -36,13 +36,13 @@ class Changes(Session):
         return rollback(self, id, to)
 
     def archive(self, ids: Sequence[str] = (), *, filter: Filter | None = None) -> Tagged:
-        """Archive memories: they are no longer found and used. Nothing is deleted."""
+        """Archive memories: searches and prompts leave them out. Nothing is deleted."""
         from memos_cli.interface.lifecycle import archiving
 
         return archiving.move(self, ids, filter, "archive")
 
     def restore(self, ids: Sequence[str] = (), *, filter: Filter | None = None) -> Tagged:
-        """Make archived and expired memories found and used again."""
+        """Restore archived and expired memories: searches and prompts use them again."""
         from memos_cli.interface.lifecycle import archiving
 
         return archiving.move(self, ids, filter, "restore")
@@ -104,7 +104,7 @@ class Changes(Session):
         return linking.walk(self, id, depth)
 
     def merge(self, ids: Sequence[str], *, text: str | None = None, title: str | None = None) -> Merged:
-        """Merge memories into one. They are kept, and ``part`` brings them back."""
+        """Merge memories into one. They are kept, and ``part`` restores them."""
         from memos_cli.interface.lifecycle import linking
 
         return linking.merge(self, ids, text, title)

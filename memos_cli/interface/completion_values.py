@@ -102,7 +102,7 @@ _IN_VAULT: Mapping[str, Callable[[Connection, str], Found]] = {"ID": _ids, "TAG"
 
 
 def _words(kind: str) -> Found:
-    """Yield the values of a kind that no vault is needed for."""
+    """Yield the values of a kind that needs no vault."""
     match kind:
         case "MODEL":
             yield from _models("reader")

@@ -41,13 +41,13 @@ class Exchange(Session):
         on_drafts: Callable[[int], None] = ignore,
         on_vectors: Callable[[int], None] = ignore,
     ) -> Imported:
-        """Import what another vault or program has exported: a file, a folder or a zip archive.
+        """Import an export of another vault or program: a file, a folder or a zip archive.
 
-        It changes no memory that did not come from there before. ``kind`` is one of ``importers.IMPORTS``,
-        ``mip`` or ``jsonl``; "" detects it. ``trust`` trusts the signer from now on; ``identity`` is the file
-        of the age key that decrypts a bundle; ``with_grants`` applies a bundle's grants to memories that are
-        new here. ``date_order`` is that of dates that could be read in two ways: ``dmy``, ``mdy`` or ``ymd``;
-        "" decides by the whole file.
+        It changes only memories that an earlier import from there created. ``kind`` is one of
+        ``importers.IMPORTS``, ``mip`` or ``jsonl``; "" detects it. ``trust`` trusts the signer from now on;
+        ``identity`` is the file of the age key that decrypts a bundle; ``with_grants`` applies a bundle's
+        grants to memories that are new here. ``date_order`` is that of dates that could be read in two ways:
+        ``dmy``, ``mdy`` or ``ymd``; "" decides by the whole file.
         """
         from memos_cli.interface.importing.import_job import import_export
 
@@ -96,17 +96,17 @@ class Exchange(Session):
         withdraw: bool = False,
         replace: bool = False,
     ) -> Proposal:
-        """Return what the publication ``name`` would contain; nothing is sent yet.
+        """Return the content of the publication ``name`` as a proposal; nothing is sent yet.
 
-        Without ``options`` they are those of the last time. ``withdraw`` withdraws all of it; ``replace``
-        replaces what was published there from elsewhere.
+        Without ``options``, those of the last time are used. ``withdraw`` withdraws all of it; ``replace``
+        replaces a publication that another vault put there.
         """
         from memos_cli.interface.share.feeds import publishing
 
         return publishing.propose(self, name, options, target, withdraw=withdraw, replace=replace)
 
     def publish(self, proposal: Proposal, *, on_bytes: Callable[[int], None] = ignore) -> Published:
-        """Send what was proposed to its target."""
+        """Send a proposed publication to its target."""
         from memos_cli.interface.share.feeds import publishing
 
         return publishing.publish(self, proposal, on_bytes)
@@ -132,7 +132,7 @@ class Exchange(Session):
         return subscribing.subscribe(self, url, name, quarantine=quarantine, trust=trust, on_bytes=on_bytes)
 
     def update(self, name: str, *, on_bytes: Callable[[int], None] = ignore) -> Updated:
-        """Update a feed to what is published now."""
+        """Update a feed to its present publication."""
         from memos_cli.interface.share.feeds import subscribing
 
         return subscribing.update(self, name, on_bytes)

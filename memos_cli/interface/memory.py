@@ -143,13 +143,13 @@ class Memos(Changes, Exchange):
         return search(self, query, filter=filter, k=k, aside=aside, at=at, now=now)
 
     def plan(self, question: str, *, filter: Filter, options: AnswerOptions = _USUAL) -> Plan:
-        """Return what ``query`` would put into the prompt; the model's weights are not read."""
+        """Return the prompt's content for ``query`` as a plan; the model's weights are not read."""
         from memos_cli.interface.ask.answering import explain
 
         return explain(self, question, filter=filter, options=options)
 
     def context(self, question: str, *, filter: Filter, tokens: int, view: str = "") -> Plan:
-        """Choose memories of at most ``tokens`` for a question that another program's model gets.
+        """Choose memories of at most ``tokens`` for a question to another program's model.
 
         They are counted by the llama-server of this machine that the settings name, else estimated. No model
         is loaded. Call ``record_use`` with the memories that the model reads.
@@ -222,7 +222,7 @@ class Memos(Changes, Exchange):
         options: TrainOptions,
         on_memory: Callable[[int], None] = ignore,
     ) -> Prepared:
-        """Return the questions with which an adapter of memories would be trained and tested."""
+        """Return the questions for the training and the test of an adapter of memories."""
         from memos_cli.interface.adapters.distillation import prepare
 
         return prepare(self, ids, filter=filter, options=options, on_memory=on_memory)
@@ -278,19 +278,19 @@ class Memos(Changes, Exchange):
         return selection.is_empty(self)
 
     def show(self, id: str) -> MemoryDetails:
-        """Return a memory, what was made from it, and whether its sources still match."""
+        """Return a memory, the cubes made from it, and whether its sources still match."""
         from memos_cli.interface.vault.inspection import show
 
         return show(self, id)
 
     def history(self, id: str) -> History:
-        """Return the versions of a memory and what happened to it, newest first."""
+        """Return the versions and the events of a memory, newest first."""
         from memos_cli.interface.vault.inspection import history
 
         return history(self, id)
 
     def diff(self, id: str, *, old: int = 0, new: int = 0) -> Diff:
-        """Return what changed from one version of a memory to another; 0: the newest, and the one before."""
+        """Return the changes from one version of a memory to another; 0: the newest, and the one before."""
         from memos_cli.interface.lifecycle.versions import diff
 
         return diff(self, id, old, new)
@@ -324,7 +324,7 @@ class Memos(Changes, Exchange):
         return found
 
     def pins(self, view: str = "") -> list[tuple[str, Cube]]:
-        """Return what is pinned, in any state, as (view, memory): of one view, or of all ("")."""
+        """Return the pinned cubes, in any state, as (view, memory): of one view, or of all ("")."""
         return selection.pins(self, view)
 
     # --- the vault ---------------------------------------------------------------------------------
@@ -350,7 +350,9 @@ class Memos(Changes, Exchange):
         self, *, cube: str = "", by: str = "", action: str = "", since: int | None = None,
         until: int | None = None,
     ) -> Iterator[AuditRow]:  # fmt: skip
-        """Return what happened, oldest first. ``cube`` is the id, or its start, even of a deleted memory."""
+        """Return the rows of the audit, oldest first. ``cube`` is the id, or its start, even of a deleted
+        memory.
+        """
         from memos_cli.interface.vault.inspection import audit_rows
 
         return audit_rows(self, cube=cube, by=by, action=action, since=since, until=until)
@@ -360,7 +362,8 @@ class Memos(Changes, Exchange):
         return audit.head(self.vault.unrestricted)
 
     def verify_audit(self, head: str = "") -> list[Break]:
-        """Return where the audit was changed; also compared with an earlier ``head``, as it was printed.
+        """Return the places where the audit was changed; also compare it with an earlier ``head``, as it was
+        printed.
 
         Raises UsageError for text that is not a head.
         """
@@ -369,7 +372,7 @@ class Memos(Changes, Exchange):
         return verify_audit(self, head)
 
     def check(self, *, repair: bool = False) -> tuple[list[Finding], list[Finding]]:
-        """Return what is wrong with the vault, and what of it was repaired. Read only, unless ``repair``."""
+        """Return the problems of the vault, and those that were repaired. Only reads, unless ``repair``."""
         from memos_cli.interface.vault.inspection import check_vault
 
         return check_vault(self, repair=repair)

@@ -26,7 +26,7 @@ def check_names(names: Iterable[str], what: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """How to answer a question."""
+    """The options of an answer."""
 
     max_tokens: int = 0
     temperature: float | None = None
@@ -48,7 +48,7 @@ class AnswerOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What the user says about a source; it overrides what the source says of itself."""
+    """The user's options for a source; they override the source's own fields."""
 
     kind: str = ""
     """One of ``sources.kinds.KINDS``; "" detects it."""
@@ -75,7 +75,7 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """How to ingest sources."""
+    """The options of an ingest."""
 
     hints: ReadOptions = field(default_factory=ReadOptions)
     terms: NewMemoryFields = field(default_factory=NewMemoryFields)
@@ -113,7 +113,7 @@ class IngestOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """How to train an adapter."""
+    """The options of a training."""
 
     name: str = ""
     own: Sequence[Mapping[str, Any]] = ()
@@ -131,7 +131,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """What to publish, and how."""
+    """The options of a publication."""
 
     ids: tuple[str, ...] = ()
     filter: Filter | None = None

@@ -1,4 +1,4 @@
-"""What the Memory API returns. The command line prints these as text or JSON; nothing else is printed."""
+"""The results of the Memory API. The command line prints them as text or JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What an ingest did. ``ids`` are the cubes that are new or have a new version."""
+    """The result of an ingest. ``ids`` are the cubes that are new or have a new version."""
 
     added: int = 0
     versions: int = 0
@@ -45,7 +45,7 @@ class Ingested:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search found; ``notes`` say what limited it."""
+    """The hits of a search; ``notes`` name its limits."""
 
     query: str
     hits: tuple[Hit, ...]
@@ -84,9 +84,8 @@ class Answer:
 class PlaceReport:
     """A place of a memory in a source, and whether those bytes are still the same.
 
-    ``reads`` is ``same``, ``changed``, ``gone`` (the source is not there), ``masked`` (a secret
-    stands there that the memory does not hold), ``unreadable``, or
-    ``not kept`` (standard input).
+    ``reads`` is ``same``, ``changed``, ``gone`` (there is no such source), ``masked`` (the source has a
+    secret there that the memory does not contain), ``unreadable``, or ``not kept`` (standard input).
     """
 
     source: str
@@ -115,7 +114,7 @@ class MemoryDetails:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The versions of a memory, and what happened to it."""
+    """The versions and the events of a memory."""
 
     id: str
     versions: tuple[Version, ...]
@@ -124,7 +123,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What ``forget`` removes, or would."""
+    """The data that ``forget`` removes, or would remove."""
 
     cubes: tuple[Cube, ...]
     versions: int
@@ -144,7 +143,7 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Demoted:
-    """What ``demote`` dropped and detached, or would."""
+    """The states that ``demote`` dropped and the adapters that it detached, or would."""
 
     states: tuple[Activation, ...]
     """Dropped."""
@@ -156,7 +155,7 @@ class Demoted:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What an edit did. ``version`` is the cube's version now."""
+    """The result of an edit. ``version`` is the cube's version now."""
 
     id: str
     version: int
@@ -166,7 +165,7 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """How many cubes' tags changed."""
+    """The number of cubes whose tags changed."""
 
     cubes: int
     changed: int
@@ -193,7 +192,7 @@ class Stats:
     hottest: tuple[Cube, ...]
     """Their heat is that of now, as it is in ``heats``."""
     coldest: tuple[Cube, ...]
-    """Of those that were used once, or have not been for longest."""
+    """The least hot of the live memories that were used."""
     heats: tuple[float, ...]
     """Of the hottest, falling."""
     bytes: Mapping[str, int]
@@ -208,7 +207,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class InitResult:
-    """What ``init`` found or made."""
+    """The vault and the models that ``init`` found or made."""
 
     vault: str
     id: str

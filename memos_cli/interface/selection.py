@@ -1,4 +1,4 @@
-"""Select memories: by filters, by saved filters (views), and by what is pinned."""
+"""Select memories: by filters, by saved filters (views), and by pins."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ def _require_own_view(session: Session, name: str) -> None:
 def pinned(session: Session, view: str, up_to: str = "secret") -> list[Cube]:
     """Return the memories that are in every prompt of a view ("": of no view), up to a sensitivity.
 
-    It leaves no audit row: it serves plans, which are audited.
+    It adds no audit row: it is used for plans, which are audited.
     """
     filter = promptable(session, Filter()).up_to(up_to)
     return queries.pinned(session.vault.connection, view, now=session.now(), filter=filter)
 
 
 def pins(session: Session, view_name: str) -> list[tuple[str, Cube]]:
-    """Return what is pinned, in any state, as (view, memory): of one view, or of all ("")."""
+    """Return the pinned cubes, in any state, as (view, memory): of one view, or of all ("")."""
     if view_name:
         view(session, view_name)
     found = queries.pins(session.vault.connection, view_name or None)

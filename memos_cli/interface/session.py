@@ -1,4 +1,4 @@
-"""What use cases work with: the vault, the caller, the key, the models; each is opened when first needed."""
+"""The context of use cases: vault, caller, key and models; each is opened when first needed."""
 
 from __future__ import annotations
 
@@ -69,8 +69,9 @@ class Session:
         ask: Callable[[str, bool], str] | None = None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """``ask`` asks a person for a passphrase: of which vault, and whether twice. ``warn`` gets
-        notes for the user that belong to no result."""
+        """Create a session. ``ask`` asks a person for a passphrase: of which vault, and whether twice.
+        ``warn`` gets notes for the user that belong to no result.
+        """
         self.settings = settings
         use_zone(settings.time_zone)
         self.folder = vault_folder(settings)
@@ -123,7 +124,7 @@ class Session:
 
     @cached_property
     def keys(self) -> KeyKeeper:
-        """Where the key of an encrypted vault is."""
+        """The place of the key of an encrypted vault."""
         from memos_cli.interface.access.vault_keys import KeyKeeper
 
         named = self.settings.key_file
@@ -158,7 +159,7 @@ class Session:
 
     @property
     def access(self) -> Access:
-        """What the caller may do here, and its rules for others."""
+        """The rights of the caller, and its rules for others."""
         if self._access is None:
             self.vault  # noqa: B018 (opening it identifies the caller)
         assert self._access is not None
@@ -199,7 +200,7 @@ class Session:
 
     @property
     def parameters(self) -> int:
-        """How many weights the model that answers has. Raises ModelUnfit if there is none."""
+        """The number of weights of the model that answers. Raises ModelUnfit if there is none."""
         return self.reader.parameters if self.server is None else self.engine.parameters
 
     @property
@@ -287,7 +288,7 @@ class Session:
         )  # fmt: skip
 
     def fingerprint(self, engine: Engine) -> Mapping[str, str]:
-        """Return what a saved state of the reader depends on.
+        """Return the fingerprint that a saved state of the reader depends on.
 
         Its ``model`` is "", and fits no state, when the file is not the one that the engine opened any more.
         """
@@ -296,7 +297,7 @@ class Session:
         return fingerprint_of(engine, engine.model_id)
 
     def throughput(self, engine: Engine, fingerprint: Mapping[str, str]) -> Throughput:
-        """Return how quickly the reader reads and restores here: the last measurement, or a new one."""
+        """Return the measured speed of reading and restoring: the last measurement, or a new one."""
         from memos_cli.operation.states import throughput
 
         if self._pace is None:

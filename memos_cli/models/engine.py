@@ -27,7 +27,7 @@ class Engine(Protocol):
 
     @property
     def host(self) -> str:
-        """The other machine that it runs on; "" for this one."""
+        """The name of the other machine that it runs on; "" for this one."""
 
     @property
     def limitations(self) -> Sequence[str]:
@@ -35,7 +35,7 @@ class Engine(Protocol):
 
     @property
     def unfit(self) -> str:
-        """Why it has no saved states; "" if it has."""
+        """The reason why it has no saved states; "" if it has."""
 
     @property
     def model_id(self) -> str:
@@ -43,11 +43,11 @@ class Engine(Protocol):
 
     @property
     def parameters(self) -> int:
-        """How many weights the model has, as far as that is known."""
+        """The number of weights of the model, if it is known."""
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """What a saved state depends on, by name, apart from the model and the tokens."""
+        """The conditions of a saved state, by name, apart from the model and the tokens."""
 
     def count(self, text: str) -> int:
         """Return how many tokens ``text`` has in a prompt."""
@@ -83,10 +83,10 @@ class Engine(Protocol):
         """Continue the sequence by at most ``limit`` tokens, as pieces of text as they come."""
 
     def save(self) -> memoryview:
-        """Return what restores the state of the sequence."""
+        """Return the state of the sequence as bytes, for ``restore``."""
 
     def restore(self, state: memoryview, tokens: Sequence[int]) -> None:
-        """Restore the sequence ``tokens`` from what ``save`` returned."""
+        """Restore the sequence ``tokens`` from the bytes that ``save`` returned."""
 
     def state_size(self) -> int:
         """Return the bytes that the state of the sequence takes; 0 if that is not known."""

@@ -153,7 +153,7 @@ def choose(name: str, kind: Kind) -> Model:
     found = found or [model for model in models if model.kind == kind and wanted in model.name.casefold()]
     if not found:
         what = "language model" if kind == "reader" else kind
-        raise ModelUnfit(f"no {what} named {name}", "memos models lists what there is; a path works too")
+        raise ModelUnfit(f"no {what} named {name}", "memos models lists the models; a path works too")
     if len(found) > 1:
         names = ", ".join(model.name for model in found[:5])
         raise ModelUnfit(
@@ -203,7 +203,7 @@ def fingerprint(path: Path, cache: Path) -> str:
 
 
 def stamp_of(path: Path) -> Stamp:
-    """Return what distinguishes one state of a model's files from another, without reading them."""
+    """Return a stamp that changes with a model's files, without reading them."""
     try:
         status = [part.stat() for part in _parts(path)]
     except OSError as error:
@@ -282,7 +282,9 @@ def _huggingface_cache() -> Path:
 
 
 def _ollama(folder: Path) -> Iterator[tuple[Source, str, Path]]:
-    """Manifests are ``manifests/HOST/NAMESPACE/NAME/TAG``: JSON whose layers name blobs by hash."""
+    """Yield the models of Ollama, from ``manifests/HOST/NAMESPACE/NAME/TAG``: JSON whose layers name blobs by
+    hash.
+    """
     manifests = folder / "manifests"
     for manifest in sorted(path for path in manifests.rglob("*") if path.is_file()):
         parts = manifest.relative_to(manifests).parts

@@ -1,6 +1,6 @@
-"""A cross-encoder that reads question and memory together, for those who have one: slow, and optional.
+"""A cross-encoder that reads question and memory together: slow, and optional.
 
-It runs in sentence-transformers, which brings torch: seconds to start. Nothing is downloaded.
+It runs in sentence-transformers, which loads torch and takes seconds to start. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from memos_cli.models import model_files
 
 
 class Reranker:
-    """A cross-encoder of one output, from a folder or Hugging Face's cache (``owner/name``)."""
+    """A cross-encoder with one output, from a folder or Hugging Face's cache (``owner/name``)."""
 
     def __init__(self, name: str) -> None:
         """Load the model. Raises ModelUnfit if it is missing, cannot be loaded, or has more than one
@@ -39,7 +39,7 @@ class Reranker:
             raise ModelUnfit(f"{folder} has {self._model.num_labels} outputs for a pair, not one score")
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
-        """Return how well each text answers, in [0, 1]."""
+        """Return the score of each text as an answer, in [0, 1]."""
         if not texts:
             return []
         import torch

@@ -1,1 +1,1 @@
-"""The middle layer: finding memories, planning what the model reads, and the life of a cube."""
+"""The middle layer: search memories, plan prompts, and manage the states of a cube."""

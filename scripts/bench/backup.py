@@ -47,7 +47,7 @@ def fill(vault: Vault, size: int) -> None:
     number = 0
     with vault.change("user:ann", 1_700_000_000_000) as change:
         change.db.execute(
-            "INSERT INTO embedder (fingerprint, name, dimension) VALUES ('x/sentences-1', 'x', 768)"
+            "INSERT INTO embedder (fingerprint, name, dimension) VALUES ('x/sentences-2', 'x', 768)"
         )
     while (vault.folder / "memos.db").stat().st_size < size:
         with vault.change("user:ann", 1_700_000_000_000) as change:

@@ -106,7 +106,7 @@ def test_embedding_a_vault_of_format_7_survives_kills(tmp_path: Path) -> None:
     writes = kill_everywhere(shell, "embed", env={"MEMOS_PRINCIPAL": "user:ann"})
     assert writes["COMMIT"] >= 4
     with closing(sqlite3.connect(shell.vault / "memos.db")) as db:
-        assert db.execute("SELECT substr(fingerprint, 65) FROM embedder").fetchall() == [("/sentences-1",)]
+        assert db.execute("SELECT substr(fingerprint, 65) FROM embedder").fetchall() == [("/sentences-2",)]
         counts = "SELECT count(DISTINCT cube), count(*) > 9 FROM vector"
         assert db.execute(counts).fetchone() == (9, 1)
         assert db.execute("SELECT count(*) FROM waiting").fetchone() == (0,)

@@ -1,4 +1,4 @@
-"""``memos audit``: who did what, and whether the log is as it was written."""
+"""``memos audit``: show and verify the audit log."""
 
 from __future__ import annotations
 

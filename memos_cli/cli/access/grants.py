@@ -1,4 +1,4 @@
-"""Who may do what: ``memos grant``, ``memos revoke``, ``memos access explain``."""
+"""Rights on memories: ``memos grant``, ``memos revoke``, ``memos access explain``."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def report(**reported: object) -> None:
 
 
 def detach() -> None:
-    """In the child: let the parent exit, and go on without it, even if the agent ends."""
+    """Let the parent exit, and continue without it in this child, even if the agent ends."""
     if _channel < 0:
         return
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -221,7 +221,7 @@ def _open(settings: Settings) -> Memos:
 
 
 def _import_session(state: State, event: str, name: str) -> None:
-    """Import the session of a call, in a process that goes on when this one ends."""
+    """Import the session of a call, in a process that continues when this one ends."""
     settings, call = _begin(state, event, name)
     if settings.hook_transcripts == "never":
         return

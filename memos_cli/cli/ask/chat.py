@@ -32,7 +32,7 @@ _PROMPT = "> "
 
 @dataclass(frozen=True, slots=True)
 class _Answering(Answering):
-    """How `memos chat` answers."""
+    """The options of the answers of `memos chat`."""
 
     generate: Annotated[bool, opt("--generate", "Let the model write the answers.", ANSWER)] = False
     text: Annotated[bool, opt("--text", "Read the whole conversation again at each turn.", ANSWER)] = False

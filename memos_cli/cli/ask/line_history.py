@@ -25,7 +25,7 @@ class LineHistory:
     """Line editing and history by readline, where Python has it; and the file, unless ``path`` is None."""
 
     def __init__(self, path: Path | None, words: Sequence[str]) -> None:
-        """``words`` are completed by TAB."""
+        """Open the history; TAB completes ``words``."""
         self._path = path
         self._readline = _open_readline(words)
         lines = _read(path)

@@ -1,4 +1,4 @@
-"""What TAB offers on a command line of ``memos``: commands, options, and ids, tags, views and models.
+"""Completion with TAB on a command line of ``memos``: commands, options, ids, tags, views and models.
 
 A shell runs this at every TAB, so nothing here loads Typer: the commands are in ``completion.json``, which
 ``scripts/docs`` writes. The vault is only read, as the principal of this command line, and only what this
@@ -34,12 +34,12 @@ Offer = tuple[str, str]
 
 @dataclass(slots=True)
 class _Line:
-    """What was typed before the word at the cursor."""
+    """The words before the cursor."""
 
     path: str = ""
     """The command."""
     arguments: int = 0
-    """How many arguments of the command there are."""
+    """The number of arguments so far."""
     values: dict[str, str] = field(default_factory=dict)
     """The values of options."""
     pending: str = ""

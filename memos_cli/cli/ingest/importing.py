@@ -29,7 +29,7 @@ _BUNDLE = "Bundles of memos"
 
 @dataclass(frozen=True, slots=True)
 class _Options(SourceOptions):
-    """How ``memos import`` reads and stores an export."""
+    """The options with which ``memos import`` reads and stores an export."""
 
     trust: Annotated[bool, opt("--trust", "Trust its signer from now on.", _BUNDLE)] = False
     identity: Annotated[str, opt("--identity FILE", "age key file that decrypts it.", _BUNDLE)] = ""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """What is stored with the memories, and how their sources are read."""
+    """The options of ``memos ingest``: fields of the memories, and ways to read their sources."""
 
     tag: NewTags = None
     type: Annotated[str, opt("--type TYPE", "fact, preference, instruction, event, …", STORING)] = ""

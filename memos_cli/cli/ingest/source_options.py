@@ -1,4 +1,4 @@
-"""What ``memos ingest`` and ``memos import`` share: options, and the end of their reports."""
+"""Options of ``memos ingest`` and ``memos import``, and the end of their reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Embed = Annotated[bool, opt("--embed/--no-embed", "Compute the vectors now.", ST
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """How ``memos import`` and ``memos watch`` store what they read."""
+    """The options with which ``memos import`` and ``memos watch`` store memories."""
 
     tag: NewTags = None
     secrets: Secrets = ""

@@ -1,4 +1,6 @@
-"""Commands over the life of a memory: archive, restore, freeze, unfreeze, diff, rollback."""
+"""Commands that change the state of a memory, or compare its versions: archive, restore, freeze, unfreeze,
+diff, rollback.
+"""
 
 from __future__ import annotations
 

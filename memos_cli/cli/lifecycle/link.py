@@ -1,4 +1,4 @@
-"""Commands on memories with each other: link, merge, slice."""
+"""Commands that relate memories: link, merge, slice."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def slice_(
     id: Id,
     size: Annotated[int, opt("--size", "Characters per part, about.", min=50)] = 900,
 ) -> None:
-    """Split a long memory into parts of their own.
+    """Split a long memory into several memories.
 
     The long one is archived, and the parts are linked to it.
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from memos_cli.interface.results import Answer
 
 SENTENCES = 3
-"""How many sentences of a memory are shown with a plan, or without an answer: the best ones."""
+"""The number of best sentences of a memory to show with a plan, or without an answer."""
 SHOWN = 8
-"""How many of the memories that were left out `query --explain` lists."""
+"""The maximum memories left out that `query --explain` lists."""
 
 
 def plan_row(plan: Plan) -> dict[str, Any]:
-    """Return a plan: what goes into the prompt, how, and what does not."""
+    """Return a plan as a row: the memories in the prompt, their forms, and those left out."""
     call, reuse = plan.call, plan.reuse
     times = {"after": time_of(call.after), "before": time_of(call.before)}
     return {

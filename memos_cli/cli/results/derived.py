@@ -39,7 +39,7 @@ class Derived:
 
 
 def derived_row(state: Activation | None, adapter: Adapter | None) -> dict[str, dict[str, Any]]:
-    """Return what a saved state or an adapter has beside the fields of a memory."""
+    """Return the fields of a saved state or an adapter that a memory does not have."""
     if state:
         return {"activation": _activation_row(state)}
     return {"parametric": _adapter_row(adapter)} if adapter else {}
@@ -101,13 +101,13 @@ def adapter_line(adapter: Adapter) -> str:
 
 
 def lessons_line(lessons: Mapping[str, int]) -> str:
-    """Return how many training questions of which kind there are."""
+    """Return the numbers of training questions by kind, in one line."""
     total = sum(count for kind, count in lessons.items() if kind != "held out")
     return f"{total} ({', '.join(f'{count} {kind}' for kind, count in lessons.items())})" if total else "none"
 
 
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a report: whether it passed, each check with its limit, then all else."""
+    """Yield a report: the result, each check with its limit, then all other values."""
     if "passed" in report:
         reason = f": {report['reason']}" if report.get("reason") else ""
         yield f"gate      {_verdict(report['passed'])}{reason}"

@@ -68,7 +68,7 @@ def hit_row(hit: Hit) -> dict[str, Any]:
 
 
 def place(cube: Cube) -> str:
-    """Return where a memory comes from, for a person: path and bytes, or its ref."""
+    """Return the place of a memory in its source, for a person: path and bytes, or its ref."""
     name = cube.source or ""
     if name.startswith("file://"):
         path = Path(os.fsdecode(unquote_to_bytes(urlsplit(name).path)))

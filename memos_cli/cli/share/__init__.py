@@ -1,1 +1,1 @@
-"""Bundles, feeds and signing keys: what leaves the vault, and what comes from others."""
+"""Bundles, feeds and signing keys: share memories, and receive those of others."""

@@ -62,7 +62,7 @@ def export(
 
 @contextmanager
 def _destination(name: str, recipients: Sequence[str], output: Output) -> Iterator[IO[bytes]]:
-    """Yield what an export is written to: the file ``name`` or standard output, as it comes if it can.
+    """Yield the stream for an export: the file ``name`` or standard output, unbuffered if possible.
 
     Text for a terminal is cleaned first; encryption for ``recipients`` needs the whole export too.
     """

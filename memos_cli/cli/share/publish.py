@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from memos_cli.interface.share.feeds.publishing import Proposal, Published
 
 TRIES = 5
-"""How often to propose again after another process changed a memory."""
+"""The maximum proposals after another process changed a memory."""
 SHOWN = 20
 """Memories that a publisher is shown one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What is published of the selected memories, as ``PublishOptions`` has it."""
+    """The options of ``memos feed publish`` for ``PublishOptions``."""
 
     redact: Annotated[bool, opt("--redact", "Mask personal data; leave out the authors.")] = False
     licence: Annotated[str, opt("--licence SPDX", "Licence for those who use it: CC-BY-4.0, …")] = ""
@@ -134,7 +134,7 @@ def _send(
 
 
 def _lines(proposal: Proposal) -> Iterator[str]:
-    """Yield what goes out, for a person."""
+    """Yield the memories to publish, as lines for a person."""
     yield f"{proposal.name} as {proposal.url}, serial {proposal.serial}, signed by {proposal.signer}"
     for each in proposal.memories[:SHOWN]:
         by = f"by {each.author}" if each.author else ""

@@ -1,8 +1,8 @@
 """Access rights of a principal on a memory. Pure: uses headers and rules, no vault and no clock.
 
 What a principal creates belongs to it, and to nobody else until it grants a right. A rule covers what its
-owner owns: one memory, a tag with all tags below it, a view, or everything. A saved state or an adapter may
-be used by those who may read every memory that it was made from.
+owner owns: one memory, a tag with all tags below it, a view, or everything. A principal may use a saved state
+or an adapter if it may read every memory that it was made from.
 
 ``row_access.py`` gives the same answer for a whole vault at once, as SQL; a test compares the two, and a
 third, slow implementation, on random vaults.
@@ -24,12 +24,12 @@ INCLUDED: dict[str, frozenset[str]] = {
     "share": frozenset({"read", "share"}),
     "admin": frozenset(RIGHTS),
 }
-"""What a right includes: who may change or share a memory may read it."""
+"""The rights that a right includes: write and share include read."""
 Kind = Literal["cube", "tag", "view", "vault"]
 EVERYONE = "everyone"
 """Stands for every principal, in a rule."""
 FEED = "feed:"
-"""How the principal of a feed begins: the owner of what came from it. Nobody can use it."""
+"""The prefix of the principal of a feed, which owns the feed's memories. Nobody can use it."""
 
 
 def is_feeds(principal: str) -> bool:
@@ -65,7 +65,7 @@ class Rule:
     principal: str
     right: Right
     giver: str = ""
-    """Who granted it: the owner, or somebody who may share."""
+    """The principal that granted it: the owner, or one that may share."""
     created: int = 0
     expires: int | None = None
 
@@ -79,23 +79,23 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What of a cube decides who may use it."""
+    """The fields of a cube that access decisions depend on."""
 
     id: str
     owner: str
     tags: frozenset[str] = frozenset()
     views: frozenset[str] = frozenset()
-    """Views that it passes, of those that a rule names."""
+    """The views with a rule that it matches."""
     payload: PayloadType = "plaintext"
     sources: tuple[Header, ...] = ()
-    """What a derived cube was made from."""
+    """The memories that a derived cube was made from."""
     audience: str = ""
-    """The agent for whom alone a task-bound memory is meant; it may read it."""
+    """The only agent that may read a task-bound memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether it is allowed, and why; ``rule`` is the one that allows it, if one does."""
+    """The result of an access check, with the reason; ``rule`` is the rule that allows it, if any."""
 
     allowed: bool
     why: str

@@ -72,7 +72,9 @@ _TEXTS = f"""SELECT (SELECT count(*) FROM main.cube c WHERE c.owner IN ({_WHOLLY
 
 
 class Scope:
-    """A connection that is narrowed to what ``principal`` may read: at once, or as soon as there is more."""
+    """A connection restricted to the rows that ``principal`` may read: at once, or once there are other
+    rows.
+    """
 
     def __init__(
         self, connection: Connection, principal: str, clock: Callable[[], int], *, at_once: bool = False
@@ -86,7 +88,7 @@ class Scope:
         self.is_restricted = False
 
     def refresh(self) -> None:
-        """Follow what has changed in the vault since the last call: rules, tags, other principals."""
+        """Apply changes of the vault since the last call: rules, tags, other principals."""
         (seen,) = self._connection.execute("PRAGMA data_version").fetchone()
         now = self._clock()
         if now < self._until and (seen == self._seen or (self.is_restricted and self._only_looks())):
@@ -109,7 +111,7 @@ class Scope:
 
     @property
     def texts(self) -> int:
-        """How many live memories the principal may read."""
+        """Count the live memories that the principal may read."""
         if self._texts is None:
             (self._texts,) = self._connection.execute(_TEXTS).fetchone()
         return int(self._texts)
@@ -141,14 +143,14 @@ class Scope:
 
 
 def _is_alone(db: Connection, principal: str) -> bool:
-    """Return whether nobody else has anything here."""
+    """Return whether the vault has no memories and questions of other principals."""
     others = """SELECT EXISTS (SELECT 1 FROM main.cube WHERE owner < ?1 OR owner > ?1)
       OR EXISTS (SELECT 1 FROM main.question WHERE principal <> ?1)"""
     return not db.execute(others, (principal,)).fetchone()[0]
 
 
 def _tags(db: Connection) -> list[tuple[str, str]]:
-    """Return the tags in use that the rules cover, each with the owner whose memories they open."""
+    """Return the tags in use that the rules cover, each with the owner whose memories it makes readable."""
     paths: dict[str, set[str]] = {}
     for owner, path in db.execute(
         "SELECT owner, target FROM temp.rule_of_asker WHERE kind = 'tag'"
@@ -165,7 +167,7 @@ def _above(tag: str) -> list[str]:
 
 
 def _in_views(db: Connection, now: int) -> Iterable[int]:
-    """Return the memories that views open."""
+    """Return the memories that are readable through views."""
     for owner, name in db.execute(
         "SELECT owner, target FROM temp.rule_of_asker WHERE kind = 'view'"
     ).fetchall():

@@ -34,7 +34,7 @@ def groups_of(db: Connection, principal: str) -> frozenset[str]:
 
 
 def header_of(db: Connection, cube: int, rules: Iterable[Rule], now: int) -> Header:
-    """Return what decides about access to a memory, by its row number; ``db`` sees the whole vault."""
+    """Return the header of a memory for access checks, by its row number; ``db`` sees the whole vault."""
     id, owner, payload = db.execute("SELECT id, owner, payload FROM cube WHERE n = ?", (cube,)).fetchone()
     tags = db.execute("SELECT tag FROM tag WHERE cube = ?", (cube,)).fetchall()
     views = {rule.target for rule in rules if rule.kind == "view" and rule.owner == owner}
@@ -63,7 +63,7 @@ def view_of(db: Connection, name: str, owner: str) -> Filter | None:
 
 
 def grant(change: Transaction, rule: Rule) -> None:
-    """Keep a rule; the same one again only moves its end."""
+    """Store a rule; if it exists already, change only its expiry."""
     change.db.execute(
         """INSERT INTO rule (owner, kind, target, principal, right, giver, created, expires)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -74,7 +74,7 @@ def grant(change: Transaction, rule: Rule) -> None:
 
 
 def revoke(change: Transaction, rule: Rule) -> None:
-    """Drop a rule."""
+    """Delete a rule."""
     change.db.execute(
         "DELETE FROM rule WHERE owner = ? AND kind = ? AND target = ? AND principal = ? AND right = ?",
         (rule.owner, rule.kind, rule.target, rule.principal, rule.right),
@@ -83,7 +83,7 @@ def revoke(change: Transaction, rule: Rule) -> None:
 
 
 def join(change: Transaction, group: str, principals: Sequence[str], *, remove: bool) -> int:
-    """Put principals into a group, or take them out. Returns how many that changed."""
+    """Add principals to a group, or remove them. Returns how many changed."""
     statement = (
         "DELETE FROM member WHERE circle = ? AND principal = ?"
         if remove
@@ -96,7 +96,7 @@ def join(change: Transaction, group: str, principals: Sequence[str], *, remove: 
 
 
 def add_token(change: Transaction, principal: str, role: str, sha256: bytes, expires: int | None) -> int:
-    """Keep the hash of a token. Returns its number."""
+    """Store the hash of a token. Returns its number."""
     (n,) = change.db.execute(
         "INSERT INTO token (principal, role, sha256, created, expires) VALUES (?, ?, ?, ?, ?) RETURNING n",
         (principal, role, sha256, change.now, expires),
@@ -118,7 +118,7 @@ def set_policy(change: Transaction, name: str, value: str) -> None:
 
 
 def bind(change: Transaction, cube: int, principal: str, task: str) -> None:
-    """Keep a memory for one principal and one task."""
+    """Bind a memory to one principal and one task."""
     change.db.execute(
         "INSERT OR REPLACE INTO bound (cube, principal, task) VALUES (?, ?, ?)", (cube, principal, task)
     )

@@ -33,7 +33,7 @@ from memos_cli.infrastructure.storage.schema import NAMED_BLOBS
 from memos_cli.infrastructure.vault import row_checks
 
 _TRIES = 5
-"""How often to empty the log again if another process writes in between."""
+"""The maximum attempts to empty the log if another process writes in between."""
 _PATIENCE = 1.0
 """Seconds to wait until the log can be emptied, while other writers wait."""
 _WORKERS = 4
@@ -63,7 +63,7 @@ class StableDatabase:
 
     @property
     def stamp(self) -> Stamp:
-        """What identifies the state of the file until somebody writes to it."""
+        """Return a stamp of the file: it is equal until somebody writes to the file."""
         found = os.fstat(self.descriptor)
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
@@ -84,9 +84,9 @@ class StableDatabase:
 def stable_database(
     path: Path, timeout: float, cipher: Cipher | None, scratch: Path
 ) -> Iterator[StableDatabase]:
-    """Keep the database at ``path`` as it is now, for reading, while others write.
+    """Yield the database at ``path`` as it is now, for reading, while others write.
 
-    If the vault is too busy for that, it is a copy in ``scratch``. Raises Locked, Unwritable.
+    If the vault is too busy for that, yield a copy in ``scratch``. Raises Locked, Unwritable.
     """
     with ExitStack() as stack:
         reader = stack.enter_context(closing(connect(path, timeout, cipher)))
@@ -148,7 +148,9 @@ def _copy_by_sqlite(source: Connection, path: Path, cipher: Cipher | None) -> No
 
 @dataclass(slots=True)
 class Copying:
-    """One run that copies a vault into a folder of backups. What is there already is not written again."""
+    """One run that copies a vault into a folder of backups. Objects that exist there are not written
+    again.
+    """
 
     backup: BackupFolder
     vault: Path
@@ -192,7 +194,7 @@ class Copying:
         return self._put("", to_tree(entries)).sha256
 
     def _run(self, jobs: Sequence[Callable[[], Entry]], beside: Callable[[], None]) -> list[Entry]:
-        """Do ``jobs`` on several threads, and ``beside`` on this one. Returns the entries in their order."""
+        """Run ``jobs`` on several threads, and ``beside`` on this one. Returns the entries in their order."""
         waiting, made = iter(enumerate(jobs)), dict[int, Entry]()
         self._is_stopped = False
 
@@ -284,7 +286,7 @@ class Copying:
 
 
 def _examine(db: Connection, head: Head | None) -> None:
-    """Raise Damaged unless the database is intact and the audit continues from ``head``."""
+    """Check that the database is intact and that the audit continues from ``head``. Raises Damaged."""
     for finding in row_checks.pages(db, full=False):
         raise Damaged(f"{finding.where} is damaged: {finding.message}", _REPAIR)
     for broken in audit.verify(db, head, only_new=head is not None):

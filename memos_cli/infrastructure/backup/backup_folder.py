@@ -1,11 +1,11 @@
-"""A folder of backups: snapshots of one vault, which share what they have in common.
+"""A folder of backups: snapshots of one vault, which share equal objects.
 
 Every object is a file that is named by the sha256 of its bytes: a blob of the vault, a piece of its database,
 or the tree of a snapshot, which lists the files of the vault and their pieces. A snapshot is complete when
-its manifest is there; that is written last. What no manifest leads to is unfinished, and is never trusted: it
-is overwritten or swept. ``store_format.md`` describes the files.
+its manifest exists; that is written last. An object that no manifest names is unfinished, and is never
+trusted: it is overwritten or swept. ``store_format.md`` describes the files.
 
-What lies in the folder may come from anywhere: names, sizes and links are checked before they are used.
+Files in the folder may come from anywhere: names, sizes and links are checked before they are used.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _BUFFER = 1 << 20
 
 @dataclass(slots=True)
 class Survey:
-    """What is in the folder: the oldest snapshot first."""
+    """The content of the folder: the oldest snapshot first."""
 
     complete: list[Manifest] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class BackupFolder:
                 raise UsageError(f"{folder} is a vault", "name a new folder for its backups")
             if _MARK not in names:
                 raise UsageError(
-                    f"{folder} is not empty, and holds no backups (it has {strangers[0]})",
+                    f"{folder} is not empty, and has no backups in it (but {strangers[0]})",
                     f'name a new folder: memos backup "{folder / "memos"}"',
                 )
         _guard(folder, is_open=is_open)
@@ -111,7 +111,7 @@ class BackupFolder:
         opened = cls.open(folder, is_open=is_open)
         if opened.vault != vault:
             raise Refused(
-                f"{folder} holds backups of another vault, {opened.vault}",
+                f"{folder} has backups of another vault, {opened.vault}",
                 "name another folder for this vault",
             )
         return opened
@@ -124,7 +124,7 @@ class BackupFolder:
             data = read_small(path)
             header, vault = read_header(data), read_vault_id(data)
         except (FileNotFoundError, NotADirectoryError):
-            raise UsageError(f"{folder} holds no backups", "name a folder of `memos backup`") from None
+            raise UsageError(f"{folder} has no backups in it", "name a folder of `memos backup`") from None
         except OSError as error:
             raise MemosError(f"{path}: {error.strerror}", f"make {folder} readable by you") from error
         except ValueError as error:
@@ -135,13 +135,13 @@ class BackupFolder:
         return cls(folder, vault)
 
     def locked(self, timeout: float, *, shared: bool = False) -> AbstractContextManager[None]:
-        """Hold the folder: writers alone, readers together. Raises Locked, Unwritable."""
+        """Lock the folder: exclusively for writing, shared for reading. Raises Locked, Unwritable."""
         return hold(self.folder / "lock", shared=shared, timeout=timeout)
 
     # --- reading ---------------------------------------------------------------------------------
 
     def survey(self) -> Survey:
-        """Look at all snapshots and at the names and sizes of all objects; contents are not read."""
+        """List all snapshots, and check the names and sizes of all objects; contents are not read."""
         found = Survey(sizes=self._sizes())
         trees: dict[str, str] = {}
         for path in sorted((self.folder / "snapshots").glob("*.json")):
@@ -159,7 +159,7 @@ class BackupFolder:
         return found
 
     def _needs(self, manifest: Manifest, found: Survey) -> str:
-        """Add what a snapshot needs to ``found``. Returns what is missing of it."""
+        """Add the objects that a snapshot needs to ``found``. Returns those that are missing."""
         found.named[manifest.tree] = found.sizes.get(manifest.tree, 0)
         entries = self.tree(manifest)
         found.named.update((entry.sha256, entry.size) for entry in entries)
@@ -188,7 +188,7 @@ class BackupFolder:
             raise Damaged(f"the manifest of the snapshot {name} is damaged", f'rm "{path}"') from error
 
     def tree(self, manifest: Manifest) -> list[Entry]:
-        """Return the files of a snapshot, the pieces of a file in order. Raises Damaged."""
+        """Return the files of a snapshot, with the pieces of each file in order. Raises Damaged."""
         path = self.path(manifest.tree)
         try:
             if path.lstat().st_size > _LONGEST_TREE:
@@ -210,9 +210,9 @@ class BackupFolder:
         return self.folder / "objects" / sha256[:2] / sha256
 
     def read(self, entry: Entry) -> Iterator[memoryview]:
-        """Yield the bytes of an object, a part at a time; the last one after all were verified.
+        """Yield the bytes of an object in parts; the last part only after all bytes were verified.
 
-        Raises Damaged if they are altered, or more.
+        Raises Damaged if the bytes are altered, or if there are more of them.
         """
         digest, left = hashlib.sha256(), entry.size
         try:
@@ -273,7 +273,7 @@ class BackupFolder:
 
     @contextmanager
     def writing(self, sha256: str) -> Iterator[int]:
-        """Yield a descriptor to write a new object; if the block raises, there is none."""
+        """Yield a descriptor to write a new object; if the block raises, no object is made."""
         path = self.path(sha256)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -289,7 +289,7 @@ class BackupFolder:
             os.close(descriptor)
 
     def commit(self, manifest: Manifest) -> None:
-        """Make a snapshot whose objects are written complete: durable, with its manifest last."""
+        """Complete a snapshot whose objects are written: make it durable, with its manifest last."""
         if self._unsynced:
             sync_files(self._unsynced)
             sync_folder(self.folder / "objects")
@@ -313,13 +313,13 @@ class BackupFolder:
         return (self.folder / "snapshots" / f"{name}.json").exists()
 
     def discard(self, objects: Iterable[str]) -> None:
-        """Delete objects of a run that failed; where that fails too, the next run sweeps them."""
+        """Delete the objects of a failed run; if that fails too, the next run sweeps them."""
         for sha256 in objects:
             with suppress(OSError):
                 self.path(sha256).unlink(missing_ok=True)
 
     def sweep(self, survey: Survey) -> int:
-        """Delete what killed runs left, and objects that no snapshot needs. Returns how many bytes.
+        """Delete files that killed runs left, and objects that no snapshot needs. Returns how many bytes.
 
         While a snapshot cannot be read, no object is deleted: it may need any of them.
         """

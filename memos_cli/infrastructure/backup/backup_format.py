@@ -1,6 +1,6 @@
-"""The files of a backup folder: manifests, trees and names; and what a vault notes of its backups.
+"""The files of a backup folder: manifests, trees and names; and a vault's record of its backups.
 
-``store_format.md`` describes them. What is read may come from anywhere: it can name only files of a vault.
+``store_format.md`` describes them. These files may come from anywhere: they can name only files of a vault.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ENTRY = re.compile(
     r"([0-9a-f]{64}) (0|[1-9]\d{0,14}) (VAULT\.toml|key\.age|memos\.db|blobs/[0-9a-f]{2}/[0-9a-f]{64})"
 )
 _KNOWN = "backup:"
-"""How the names of policies begin that name a folder. What is older than their value may be there."""
+"""The prefix of the names of policies that name a folder. Memories older than their value may be there."""
 _BEGINS = 60_000
 """Milliseconds within which a backup begins to copy after that note."""
 
@@ -69,7 +69,7 @@ class Manifest:
     """That of the database when it was copied; None if another write could have the same one."""
 
     def line(self, vault: str) -> bytes:
-        """Return the content of its file; ``vault`` is the id of the vault."""
+        """Return the content of the manifest file; ``vault`` is the id of the vault."""
         known = {
             "format": FORMAT, "version": VERSION, "vault": vault, "time": format_time(self.time),
             "tree": self.tree, "bytes": self.size, "audit": self.audit, "stamp": self.stamp,
@@ -83,7 +83,7 @@ def name_of(time: int) -> str:
 
 
 def time_of(name: str) -> int:
-    """When the snapshot of this name was taken. Raises ValueError."""
+    """Return the time at which the snapshot of this name was taken. Raises ValueError."""
     return parse_time(datetime.strptime(name, "%Y%m%dT%H%M%S.%fZ").isoformat())  # without a zone it is UTC
 
 
@@ -126,7 +126,7 @@ def to_tree(entries: Sequence[Entry]) -> bytes:
 
 
 def read_tree(data: bytes, size: int) -> list[Entry]:
-    """Read what ``to_tree`` wrote; the files have ``size`` bytes. Raises ValueError for anything else."""
+    """Parse an object that ``to_tree`` wrote; the files have ``size`` bytes. Raises ValueError for others."""
     entries: list[Entry] = []
     seen: set[str] = set()
     for line in data.decode("ascii").splitlines():
@@ -152,13 +152,15 @@ def blob_path(sha256: str) -> str:
 
 
 def note_backup(change: Transaction, folder: Path, time: int) -> None:
-    """Leave in the vault that it is copied to ``folder``: what is in it now is there, too, from then on."""
+    """Record in the vault that it is backed up to ``folder``: it contains all present memories from now
+    on.
+    """
     change.note("backup", {"folder": folder.as_uri(), "snapshot": name_of(time)})
     key_values.put(change, _KNOWN + folder.as_uri(), str(time + _BEGINS))
 
 
 def holding(db: Connection, created: int) -> tuple[str, ...]:
-    """Return the backup folders that may have a memory that was created at ``created``."""
+    """Return the backup folders that may contain a memory created at ``created``."""
     return tuple(
         unquote(urlsplit(uri).path)
         for uri, time in key_values.starting(db, _KNOWN).items()

@@ -1,1 +1,1 @@
-"""What is made from memories: saved states and adapters, and their sources."""
+"""Data derived from memories: saved states and adapters, and their sources."""

@@ -40,9 +40,9 @@ class Lesson:
     held_out: bool = False
     """Whether it is left out of the training, and asked by the gate."""
     source: int | None = None
-    """The memory that it is from, which takes it along when it is forgotten; None for none."""
+    """The memory that it is from: forgetting that deletes it, too; None for none."""
     key: str = ""
-    """What a right answer must contain, such as a name or number; "" if that is not judged."""
+    """The text that a right answer must contain, such as a name or number; "" if that is not judged."""
     made: str = ""
     """How it was made: ``frame``, ``cloze``, ``keywords``, ``topic``, ``model``, ``log``, ``own``; or ""."""
 
@@ -96,7 +96,7 @@ class Adapter:
 
     @property
     def stale(self) -> str:
-        """Why its weights do not match its memories; "" if they do."""
+        """The reason why its weights do not match its memories; "" if they do."""
         if self.blob is None:
             return LOST.get(self.lost, "its weights are gone")
         return lineage.staleness(self.sources)
@@ -144,17 +144,17 @@ def _adapter(db: Connection, row: Any, now: int) -> Adapter:
 
 
 def by_cube(db: Connection, cube: int, *, now: int) -> Adapter | None:
-    """Return the adapter cube with this row number, if it is one."""
+    """Return the adapter cube with this row number, or None."""
     return next(iter(adapters(db, now=now, where="c.n = ?", values=(cube,))), None)
 
 
 def by_digest(db: Connection, digest: bytes, *, now: int) -> Adapter | None:
-    """Return the adapter cube with a digest, if there is one."""
+    """Return the adapter cube with this digest, or None."""
     return next(iter(adapters(db, now=now, where="c.digest = ?", values=(digest,))), None)
 
 
 def unfinished(db: Connection, model: str, name: str, ids: Sequence[str], *, now: int) -> Adapter | None:
-    """Return the checkpoint from which a training of these memories can continue, if there is one."""
+    """Return the checkpoint from which a training of these memories can continue, or None."""
     for attempt in (True, False):
         found = by_digest(db, digest_of(model, name, ids, attempt=attempt), now=now)
         if found and found.state == "generated" and not found.stale:
@@ -206,9 +206,9 @@ _ASKED = "kind <> 'control'"
 
 
 def asked(db: Connection, cube: int, embedder: int) -> list[tuple[str, str, int | None, bytes | None]]:
-    """Return the questions that decide what an adapter is asked: (question, kind, source, stored vector).
+    """Return the learned questions that select an adapter: (question, kind, source, stored vector).
 
-    The vector is None if there is none of this row of ``embedder``.
+    The vector is None if the row ``embedder`` has none.
     """
     return db.execute(
         f"""SELECT l.question, l.kind, l.source, x.data FROM lesson l LEFT JOIN lesson_vector x
@@ -309,9 +309,9 @@ def _insert_lessons(change: Transaction, cube: int, lessons: Sequence[Lesson]) -
 
 
 def put_vectors(change: Transaction, embedder: int, vectors: Sequence[tuple[int, int, str, bytes]]) -> None:
-    """Store vectors of questions: (cube, position, the question that was embedded, vector as stored).
+    """Store vectors of questions: (cube, position, embedded question, vector as stored).
 
-    Those of questions that were deleted or changed since are dropped.
+    Vectors of questions that were deleted or changed since are dropped.
     """
     change.db.executemany(
         """INSERT OR REPLACE INTO lesson_vector (cube, position, embedder, data)
@@ -345,7 +345,7 @@ def detach(change: Transaction, cube: int) -> bool:
 
 
 def reattach(change: Transaction, cube: int) -> None:
-    """Use an adapter again that was demoted. Raises MemosError unless it is ``good``."""
+    """Use a demoted adapter again. Raises MemosError unless it is ``good``."""
     found = by_cube(change.db, cube, now=change.now)
     if found is None or not found.good:
         raise _unusable(found.stale or "it has not passed its gate" if found else "it is no adapter")
@@ -354,9 +354,9 @@ def reattach(change: Transaction, cube: int) -> None:
 
 
 def set_aside(change: Transaction, cube: int) -> list[str]:
-    """Drop weights that cannot be used: a repair. Returns the blobs that may be deleted after the commit.
+    """Drop unusable weights, as a repair. Returns the blobs that may be deleted after the commit.
 
-    What cannot be made again stays: the questions, and the recipe as far as it is readable.
+    Data that cannot be made again stays: the questions, and the recipe as far as it is readable.
     """
     db = change.db
     blobs = _blobs(db, cube)

@@ -1,8 +1,8 @@
-"""What derived cubes were made from: the exact versions of their memories, and whether they are still those.
+"""The sources of derived cubes: exact versions of memories, and whether they are still current.
 
-Shared by ``saved_states.py`` and ``adapters.py``. A derived cube ends with the first of its memories, and
-is stale as soon as one of them is not live, or not in the version that was read. That is worked out when it
-is asked for and never written, so no write can forget to say it.
+Shared by ``saved_states.py`` and ``adapters.py``. A derived cube expires with the first of its memories, and
+is stale as soon as one of them is not live, or not in the version that was read. Staleness is computed on
+each read and never stored, so that no write can forget to update it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Source:
 
 
 def staleness(sources: Sequence[Source]) -> str:
-    """Return why something made from ``sources`` is out of date; "" if it is not."""
+    """Return the reason why a cube made from ``sources`` is out of date; "" if it is not."""
     for source in sources:
         if not source.live:
             return "a source is archived, expired or merged"
@@ -74,7 +74,7 @@ def ids_of(db: Connection, sources: Sequence[Reading]) -> list[str]:
 
 
 def earliest_end(change: Transaction, sources: Sequence[Reading]) -> int | None:
-    """When the first of ``sources`` expires. Raises MemosError when one is not what was read any more."""
+    """Return the time at which the first of ``sources`` expires. Raises MemosError if one has changed."""
     ends = []
     for cube, version, _ in sources:
         row = change.db.execute("SELECT version, state, expires FROM cube WHERE n = ?", (cube,)).fetchone()
@@ -125,7 +125,7 @@ def write_cube(
 
 
 def activate(change: Transaction, sources: Sequence[Reading]) -> None:
-    """Change the state of new memories to activated: something was made from them."""
+    """Set the state of new memories to activated: a derived cube was made from them."""
     for cube, _, _ in sources:
         if change.db.execute("SELECT state FROM cube WHERE n = ?", (cube,)).fetchone() == ("generated",):
             change.set_state(cube, "activated", "promote")

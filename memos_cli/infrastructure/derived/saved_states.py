@@ -21,7 +21,7 @@ from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection
 
 _REQUEST = "rebuild:"
-"""Prefix of the names of requests for states that another vault had."""
+"""The prefix of the names of requests for states, which imports add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,12 @@ class Activation:
 
     @property
     def stale(self) -> str:
-        """Why it is not the state of its memories any more; "" if it is."""
+        """The reason why it no longer matches its memories; "" if it does."""
         return lineage.staleness(self.sources)
 
 
 def key_of(fingerprint: Mapping[str, str], tokens: Sequence[int]) -> bytes:
-    """Return the key that a state is found by."""
+    """Return the lookup key of a state."""
     return hashlib.sha256(lineage.to_json(fingerprint).encode() + b"\0" + _pack(tokens)).digest()
 
 
@@ -115,7 +115,7 @@ def activations(
 
 
 def by_cube(db: Connection, cube: int, *, now: int) -> Activation | None:
-    """Return the activation cube with this row number, if it is one."""
+    """Return the activation cube with this row number, or None."""
     return next(iter(activations(db, now=now, where="c.n = ?", values=(cube,))), None)
 
 
@@ -210,13 +210,13 @@ def count_saving(change: Transaction, cube: int, seconds: float) -> None:
 
 
 def request(change: Transaction, wanted: Mapping[str, Any]) -> None:
-    """Request the state of a document, ``{"view": …, "document": [ids]}``; `memos maintain` makes it."""
+    """Request the state of a document, ``{"view": …, "document": [ids]}``: `memos maintain` makes it."""
     text = lineage.to_json(wanted)
     key_values.put(change, _request_name(text), text)
 
 
 def requests(db: Connection) -> list[Mapping[str, Any]]:
-    """Return the states that are requested."""
+    """Return the requested states."""
     return [lineage.from_json(value) for value in key_values.starting(db, _REQUEST).values()]
 
 

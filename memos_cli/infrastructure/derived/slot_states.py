@@ -1,4 +1,4 @@
-"""Saved states in the folder of a llama-server: the vault has a receipt of each, as a blob.
+"""Saved states in the folder of a llama-server: the vault has a receipt for each, as a blob.
 
 The file is deleted with the blob: see ``memos_cli/slot_files.py``.
 """
@@ -14,7 +14,7 @@ from memos_cli.slot_files import LONGEST, Receipt, delete_file, read_receipt
 
 
 def discard(db: Connection, blobs: Blobs, blob: str) -> list[str]:
-    """Delete the slot file of a receipt that no row names any more, unless another receipt names it.
+    """Delete the slot file of an unused receipt, unless another receipt names it.
 
     Returns a description of the file if it cannot be deleted.
     """

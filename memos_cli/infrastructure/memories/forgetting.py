@@ -1,13 +1,12 @@
 """Forget memories: delete a memory, and everything that contains any of its text.
 
-Saved states that have read the memory are deleted. An adapter has it in its weights and nothing can be cut
-out: the weights are deleted, and the questions of its other memories stay, so that it can be trained again.
-Logged questions whose plans used the memory are deleted, because they reveal its subject; so are those that a
-turn of a chat repeats. The converted text
-of a document (``Transaction.disown_blobs``) is deleted, because it has the text of all memories from the
-document.
+Saved states made from the memory are deleted. An adapter has it in its weights, and no part of them can be
+removed: the weights are deleted, and the questions of its other memories stay, so that it can be trained
+again. Logged questions whose plans used the memory are deleted, because they reveal its subject; so are those
+that a turn of a chat repeats. The converted text of a document (``Transaction.disown_blobs``) is deleted,
+because it has the text of all memories from the document.
 
-The bytes are overwritten too, not only the rows deleted: see ``Vault.scrub``.
+The bytes are overwritten, too: see ``Vault.scrub``.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from memos_cli.infrastructure.memories.transaction import Transaction
 
 
 def forget(change: Transaction, cube: int) -> list[str]:
-    """Delete a memory with its versions, words and vectors, and what was made from it.
+    """Delete a memory with its versions, words and vectors, and all cubes derived from it.
 
     The audit still shows that it existed. Returns the blobs that may be deleted after the commit.
     """
@@ -65,7 +64,7 @@ def _remove(change: Transaction, cube: int) -> list[str]:
 def _unlearn(change: Transaction, adapter: int, source: str) -> list[str]:
     """Drop the weights of an adapter, and its report, which quotes answers.
 
-    Its end is that of the memories that are left.
+    It then expires with the remaining memories.
     """
     db = change.db
     blobs = db.execute(
@@ -87,9 +86,9 @@ def _unlearn(change: Transaction, adapter: int, source: str) -> list[str]:
 
 
 def _forget_questions(change: Transaction, cube: int) -> None:
-    """Remove the questions whose plans used a cube, and one that is the text of a user's turn.
+    """Remove questions whose plans used a cube, and the question that is the text of a user's turn.
 
-    From the log, and from among the controls of adapters."""
+    Removes them from the log, and from the controls of adapters."""
     used = """SELECT question FROM question_cube WHERE cube = ?1 UNION
       SELECT q.n FROM cube c JOIN version v ON v.cube = c.n JOIN question q ON q.text = v.text
       WHERE c.n = ?1 AND c.role = 'user'"""

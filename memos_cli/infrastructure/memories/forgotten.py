@@ -1,4 +1,4 @@
-"""Keyed digests of forgotten memories, so that no file brings them back, wherever it is.
+"""Keyed digests of forgotten memories, so that no file brings them back, whatever its path.
 
 A digest is HMAC-SHA-256, cut to 16 bytes, over the owner and the text, with a random key of the vault
 (``policy.forgotten``). Without the key it proves no guess. Digests of memos 0.1.0 are of one source each.
@@ -17,7 +17,7 @@ from memos_cli.infrastructure.storage.database import Connection
 
 KEY = "forgotten"
 ANYWHERE = ""
-"""In the place of the address of a source: the text is forgotten in all of them."""
+"""A value in place of the address of a source: the text is forgotten in all sources."""
 
 
 def remember(change: Transaction, cubes: Sequence[Cube]) -> None:
@@ -40,10 +40,10 @@ def remember(change: Transaction, cubes: Sequence[Cube]) -> None:
 
 
 def find(db: Connection, owner: str, uri: str, drafts: Sequence[Draft]) -> dict[int, list[bytes]]:
-    """Return the forgotten ones among ``drafts`` of the source ``uri``: index to digests.
+    """Find the forgotten memories among ``drafts`` of the source ``uri``: index to digests.
 
-    A draft that is in the source is not forgotten, even if another memory with the same words is: a turn of
-    another conversation, for example.
+    A draft that is in the source is not forgotten, even if another memory with the same words was forgotten:
+    a turn of another conversation, for example.
     """
     if not (key := key_values.get(db, KEY)):
         return {}
@@ -60,7 +60,7 @@ def find(db: Connection, owner: str, uri: str, drafts: Sequence[Draft]) -> dict[
 
 
 def find_ids(db: Connection, owner: str, ids: Iterable[str]) -> dict[str, list[bytes]]:
-    """Return the forgotten ones among the ids of a bundle's memories: id to digest."""
+    """Find the forgotten memories among the ids in a bundle: id to digest."""
     if not (key := key_values.get(db, KEY)):
         return {}
     digests = {id: _digest(key, owner, "id", id, "id", "") for id in ids}

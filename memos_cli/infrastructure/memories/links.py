@@ -1,4 +1,4 @@
-"""Links between memories: what is a part of what, what it was made from, what it contradicts."""
+"""Links between memories: "part of", "made from", "contradicts" and others."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def links_by_kind(db: Connection, kind: str) -> list[Link]:
 
 
 def add(change: Transaction, source: int, kind: str, target: int) -> bool:
-    """Link two cubes. Returns whether they were not linked so before."""
+    """Link two cubes. Returns whether the link is new."""
     source, target = in_order(source, kind, target)
     statement = "INSERT OR IGNORE INTO link (source, kind, target, created) VALUES (?, ?, ?, ?)"
     is_new = change.db.execute(statement, (source, kind, target, change.now)).rowcount > 0
@@ -72,7 +72,7 @@ def add(change: Transaction, source: int, kind: str, target: int) -> bool:
 
 
 def remove(change: Transaction, source: int, kind: str, target: int) -> bool:
-    """Take a link away. Returns whether there was one."""
+    """Remove a link. Returns whether there was one."""
     source, target = in_order(source, kind, target)
     statement = "DELETE FROM link WHERE source = ? AND kind = ? AND target = ?"
     was_there = change.db.execute(statement, (source, kind, target)).rowcount > 0
@@ -82,7 +82,7 @@ def remove(change: Transaction, source: int, kind: str, target: int) -> bool:
 
 
 def reached(db: Connection, cubes: Iterable[int], kind: str, *, back: bool = False) -> list[int]:
-    """Return where links of ``kind`` lead from ``cubes``; with ``back``, where they come from."""
+    """Return the targets of links of ``kind`` from ``cubes``; with ``back``, the origins of links to them."""
     start, end = ("target", "source") if back else ("source", "target")
     found: dict[int, None] = {}
     for cube in cubes:
@@ -92,10 +92,10 @@ def reached(db: Connection, cubes: Iterable[int], kind: str, *, back: bool = Fal
 
 
 def relatives(db: Connection, cubes: Iterable[int]) -> set[int]:
-    """Return ``cubes`` with the memories that have some of the same text: those made from them, and those
-    that they were made from (merged, or sliced) if these are archived.
+    """Return ``cubes`` with all memories that share text with them: those made from them, and their archived
+    origins (merged or sliced).
 
-    The sources of a chat answer stay: the answer is not another form of their text."""
+    The sources of a chat answer are not included: the answer is not another form of their text."""
     named = set(cubes)
     found = set(named)
     for back in (True, False):
@@ -119,7 +119,7 @@ def _is_live(db: Connection, cube: int) -> bool:
 
 
 def in_order(source: End, kind: str, target: End) -> tuple[End, End]:
-    """Return the ends of a link as they are stored: of a mutual link, the lesser row first."""
+    """Return the ends of a link as they are stored: the smaller row first, if the link is mutual."""
     return (min(source, target), max(source, target)) if kind in MUTUAL else (source, target)
 
 

@@ -31,10 +31,11 @@ _SOURCES = "SELECT n, uri, kind, encoding, sha256, recipe, blob FROM source"
 LOOSE = frozenset({"stdin", "memos:merge"})
 """URIs of input that cannot be read again."""
 FROM_AGENT = "mcp:"
-"""How the source of what an agent saved begins; the name of its program follows."""
+"""The prefix of the source of memories that an agent saved; the name of its program follows."""
 MASKED = bytes(32)
-"""In place of the sha256 of a memory's bytes in its source, where they hold a secret that was covered: with
-the rest of the text known, a hash would prove a guess of it."""
+"""A value in place of the sha256 of a memory's bytes in its source, if they contain a masked secret: together
+with the rest of the text, a hash would prove a guess of the secret.
+"""
 _ANY_LIVE = Filter()
 
 
@@ -77,7 +78,7 @@ class SourceRow:
 
     @property
     def path(self) -> Path | None:
-        """The file that the source is, if it is one."""
+        """The path of the source, if it is a file."""
         return path_of(self.uri) if urlsplit(self.uri).scheme == "file" else None
 
 
@@ -118,7 +119,9 @@ def by_rowid(db: Connection, wanted: Sequence[int]) -> dict[int, Cube]:
 
 
 def get(db: Connection, prefix: str) -> Cube:
-    """The cube whose id starts with ``prefix``, in any state. Raises UsageError unless it is just one."""
+    """Return the cube whose id starts with ``prefix``, in any state. Raises UsageError unless there is
+    exactly one.
+    """
     wanted = prefix.strip().upper()
     rows = []
     if wanted and wanted.isalnum() and wanted.isascii():
@@ -171,7 +174,7 @@ def newest_matches(db: Connection, expression: str, filter: Filter, *, now: int,
 
 
 def by_ref(db: Connection, refs: Sequence[str], owner: str) -> dict[str, int]:
-    """Return a principal's cubes by their references; the oldest, if several share one."""
+    """Return a principal's cubes by their references; if several share one, the oldest."""
     found: dict[str, int] = {}
     for marks, part in in_lists(list(map(nfc, refs))):
         rows = db.execute(
@@ -195,7 +198,7 @@ def by_ids(db: Connection, ids: Sequence[str], owner: str = "") -> dict[str, int
 
 
 def matching(db: Connection, expression: str, wanted: Sequence[int]) -> list[int]:
-    """Those of a few cubes whose words match an FTS5 expression."""
+    """Return those of a few cubes whose words match an FTS5 expression."""
     marks = ",".join("?" * len(wanted))
     statement = f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({marks})"
     return [n for (n,) in db.execute(statement, (expression, *wanted)).fetchall()]
@@ -220,9 +223,9 @@ def previews(
 
 
 def neighbour_turns(db: Connection, wanted: Sequence[int], apart: int) -> list[tuple[int, int]]:
-    """The pairs (turn, the next turn) of conversations in which one is of ``wanted``.
+    """Return the pairs (turn, next turn) of conversations with at least one of ``wanted``.
 
-    Turns that are more than ``apart`` milliseconds from each other do not belong together.
+    Turns more than ``apart`` milliseconds apart are not a pair.
     """
     found: set[tuple[int, int]] = set()
     for marks, part in in_lists(wanted):
@@ -331,7 +334,7 @@ def filter_ids(db: Connection, wanted: Sequence[int], *, now: int, filter: Filte
 def without_vector(
     db: Connection, embedder: int, *, limit: int, after: int = 0
 ) -> list[tuple[int, int, str, str, str, str]]:
-    """Live cubes that wait for a vector of ``embedder``: (n, version, type, title, author, text)."""
+    """Return the live cubes without a vector of ``embedder``: (n, version, type, title, author, text)."""
     return db.execute(
         """SELECT c.n, c.version, c.type, v.title, c.author, v.text FROM waiting w
            JOIN cube c ON c.n = w.cube JOIN version v ON v.cube = c.n AND v.version = c.version
@@ -375,7 +378,7 @@ def pinned(db: Connection, view: str, *, now: int, filter: Filter = _ANY_LIVE) -
 
 
 def pins(db: Connection, view: str | None = None) -> list[tuple[str, Cube]]:
-    """Return what is pinned, in any state: (view, cube) in order; of one view, or of all (None)."""
+    """Return the pinned cubes, in any state: (view, cube) in order; of one view, or of all (None)."""
     rows = db.execute(
         f"""SELECT pin.view, cubes.* FROM ({_CUBES}) cubes JOIN pin ON pin.cube = cubes.n
             WHERE ?1 IS NULL OR pin.view = ?1 ORDER BY pin.view, pin.position""",

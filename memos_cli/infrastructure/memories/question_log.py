@@ -1,4 +1,4 @@
-"""The log of questions that were asked (setting ``query.log``): trainings read it. Only reads."""
+"""The log of questions (setting ``query.log``), which trainings read. Only reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from memos_cli.infrastructure.storage.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that was asked, as the log stores it."""
+    """A question in the log."""
 
     n: int
     time: int

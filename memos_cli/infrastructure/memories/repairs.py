@@ -1,4 +1,4 @@
-"""Rebuild what follows from the memories: the full-text table, and the list of those without a vector."""
+"""Rebuild the data that follows from the memories: the full-text table, and the list of missing vectors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rebuild_words(change: Transaction) -> None:
 
 
 def repair_vectors(change: Transaction) -> None:
-    """Delete unusable vectors with all others of their cubes; cubes without vectors wait for new ones."""
+    """Delete the vectors of all cubes with an unusable one; cubes without vectors wait for new ones."""
     change.db.execute(
         f"""DELETE FROM vector WHERE (cube, embedder) IN
               (SELECT cube, embedder FROM vector WHERE n IN ({BAD_VECTORS}))"""

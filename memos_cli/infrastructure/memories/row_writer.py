@@ -19,7 +19,7 @@ class RowWriter:
     """The rows that one principal writes at one time.
 
     The full-text table stores no text of its own: to delete a row, FTS5 needs the words that were inserted.
-    So whatever changes the text, title, author or time of a memory removes the old row first.
+    So a write that changes the text, title, author or time of a memory removes the old row first.
     """
 
     def __init__(self, connection: Connection, principal: str, now: int) -> None:
@@ -56,7 +56,7 @@ class RowWriter:
         self.insert_audit([(self.now, self.principal, action, id, version, text)])
 
     def note(self, action: str, detail: object) -> None:
-        """Add the audit row of a change that is not of a single memory."""
+        """Add the audit row of a change that does not concern a single memory."""
         text = json.dumps(detail, ensure_ascii=False)
         self.insert_audit([(self.now, self.principal, action, None, None, text)])
 
@@ -76,7 +76,7 @@ class RowWriter:
         self.db.execute("DELETE FROM waiting WHERE cube = ?", (cube,))
 
     def enter(self, cube: int) -> None:
-        """Make a memory searchable, if it is live: by words now, by vectors later."""
+        """Index a memory, if it is live: by words now, by vectors later."""
         if row := self._current_words(cube):
             self.insert_words([(cube, *row)])
             self._await_vectors([cube])
@@ -94,7 +94,7 @@ class RowWriter:
     # --- vectors -----------------------------------------------------------------------------
 
     def embedder(self, fingerprint: str, name: str, dimension: int) -> int:
-        """Return the row of an embedder. For a new one, all live memories are without a vector."""
+        """Return the row of an embedder; a new one has no vector of any memory yet."""
         row = self.db.execute("SELECT n FROM embedder WHERE fingerprint = ?", (fingerprint,)).fetchone()
         if row is None:
             row = self.db.execute(

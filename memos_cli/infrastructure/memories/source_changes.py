@@ -10,11 +10,12 @@ from memos_cli.infrastructure.memories.row_writer import RowWriter
 
 
 class SourceChanges(RowWriter):
-    """Add sources, note that they were read, and delete those without memories."""
+    """Writes that add sources, mark them as read, and delete those without memories."""
 
     def unread_source(self, uri: str, kind: str = "text") -> int:
-        """Return the row of a source that was never read here: one named by a bundle, or for input that
-        cannot be read again. It is not claimed."""
+        """Return the row of a source that cannot be read here: named by a bundle, or input without a file. It
+        is not claimed.
+        """
         row = self.db.execute(
             "SELECT n FROM source WHERE uri = ? AND owner = ?", (uri, self.principal)
         ).fetchone()
@@ -27,7 +28,7 @@ class SourceChanges(RowWriter):
         return int(row[0])
 
     def claim_source(self, origin: Origin, blob: str | None) -> tuple[int, str]:
-        """Start reading a source: return its row, and a claim that ends when another process starts too."""
+        """Start reading a source. Returns its row, and a claim that ends when another process starts, too."""
         claim = os.urandom(8).hex()
         read = (origin.kind, origin.encoding, origin.size, blob, claim, self.now, origin.uri, self.principal)
         # No ON CONFLICT and no RETURNING: their savepoints make FTS5 flush its buffer each time.
@@ -53,13 +54,13 @@ class SourceChanges(RowWriter):
         return row is not None and row[0] == claim
 
     def finish_source(self, source: int, sha256: str, recipe: str) -> None:
-        """Note that the source has been read to its end: the same bytes need no second reading."""
+        """Record that the source was read to its end: the same bytes are not read again."""
         self.db.execute(
             "UPDATE source SET sha256 = ?, recipe = ?, claim = NULL WHERE n = ?", (sha256, recipe, source)
         )
 
     def disown_blobs(self, cubes: Sequence[int]) -> list[str]:
-        """Release the converted texts of sources with any of ``cubes``, which are to be forgotten, or without
+        """Release the converted texts of sources with any of ``cubes``, which will be forgotten, or without
         memories.
 
         Returns the blobs that may be deleted.

@@ -25,7 +25,7 @@ from memos_cli.letters import nfc
 
 @dataclass(frozen=True, slots=True)
 class NewMemoryFields:
-    """What an ingest sets on every memory that it creates."""
+    """The fields that an ingest sets on each new memory."""
 
     tags: tuple[str, ...] = ()
     expires: int | None = None
@@ -177,7 +177,7 @@ class Transaction(SourceChanges, ViewChanges):
         return str(id)
 
     def freeze(self, cube: int, *, thaw: bool = False) -> bool:
-        """Make a memory read-only, or with ``thaw`` changeable. Returns whether that is a change."""
+        """Make a memory read-only, or with ``thaw`` writable again. Returns whether it changed."""
         statement = "UPDATE cube SET frozen = ?, updated = ? WHERE n = ? AND frozen <> ?"
         changed = self.db.execute(statement, (not thaw, self.now, cube, not thaw)).rowcount > 0
         if changed:
@@ -185,7 +185,7 @@ class Transaction(SourceChanges, ViewChanges):
         return changed
 
     def edit(self, cube: Cube, text: str, title: str, action: str = "edit") -> str:
-        """Add a version that the user wrote to a memory. Returns its id.
+        """Add the user's new version to a memory. Returns its id.
 
         The digest follows the text: if a source still has the old words, they become a memory again.
         """
@@ -194,7 +194,7 @@ class Transaction(SourceChanges, ViewChanges):
         return self.revise(cube.n, text, title, action)
 
     def revise_from_source(self, cube: int, place: int, draft: Draft, bytes_sha256: bytes) -> str:
-        """Add the version that a source has now, at its present place. Returns the id of the memory."""
+        """Add the present version and place of a memory in its source. Returns the id of the memory."""
         digest = draft.digest()
         self.db.execute("UPDATE cube SET digest = ?, type = ? WHERE n = ?", (digest, draft.type, cube))
         self.move_place(place, draft.span, digest, bytes_sha256)
@@ -203,7 +203,7 @@ class Transaction(SourceChanges, ViewChanges):
         )
 
     def move_place(self, place: int, span: Span, digest: bytes, bytes_sha256: bytes) -> None:
-        """Update where a memory is in its source."""
+        """Update the place of a memory in its source."""
         self.db.execute(
             "UPDATE place SET start = ?, end = ?, digest = ?, bytes_sha256 = ? WHERE n = ?",
             (span.start, span.end, digest, bytes_sha256, place),
@@ -229,8 +229,8 @@ class Transaction(SourceChanges, ViewChanges):
         self.insert_audit([(self.now, self.principal, action, id, version, f"{old} to {state}")])
 
     def restore(self, cube: int, *, quarantine: bool = False) -> bool:
-        """Make an archived memory live again. Returns whether it goes to quarantine instead: if nobody has
-        approved it since, or with ``quarantine``.
+        """Restore an archived memory. Returns whether it is in quarantine now: with ``quarantine``, or if
+        nobody has approved it.
 
         Only ``review`` lets a memory out of quarantine: archiving and restoring do not.
         """
@@ -244,7 +244,7 @@ class Transaction(SourceChanges, ViewChanges):
         return is_held
 
     def renew(self, cube: int, expires: int | None, uses: int | None = None) -> None:
-        """Set or clear the end of a memory's life, by time and by number of uses."""
+        """Set or clear the expiry of a memory, by time and by number of uses."""
         statement = """UPDATE cube SET expires = ?1, uses_left = ?2
             WHERE n = ?3 AND (expires IS NOT ?1 OR uses_left IS NOT ?2)"""
         if self.db.execute(statement, (expires, uses, cube)).rowcount:
@@ -280,7 +280,7 @@ class Transaction(SourceChanges, ViewChanges):
         return len(changed)
 
     def use(self, heats: Mapping[int, float]) -> None:
-        """Record that memories were put into a prompt: ``heats`` maps each to its new heat."""
+        """Record that memories were used in a prompt: ``heats`` maps each to its new heat."""
         self.db.executemany(
             "UPDATE cube SET hits = hits + 1, last_hit = ?, heat = ? WHERE n = ?",
             [(self.now, heat, cube) for cube, heat in heats.items()],
@@ -294,7 +294,7 @@ class Transaction(SourceChanges, ViewChanges):
             if self.db.execute(last, (cube,)).fetchone() == (0,):
                 self.set_state(cube, "expired", "expire")
 
-    def tell_reads(self, forms: Mapping[int, str]) -> None:
+    def audit_prompt_reads(self, forms: Mapping[int, str]) -> None:
         """Add the audit rows of memories that a model was given, each with its form."""
         rows = self._select_in("SELECT id, version, n FROM cube WHERE n IN", list(forms))
         self.insert_audit([(self.now, self.principal, "read", *row, forms[n]) for *row, n in rows])
@@ -306,7 +306,7 @@ class Transaction(SourceChanges, ViewChanges):
     def log_question(self, text: str, cubes: Mapping[int, str], keep: int) -> None:
         """Log a question with the form of each memory that its plan used; the newest ``keep`` stay.
 
-        A question that used a memory that was forgotten since is not logged: it would reveal its subject.
+        A question is not logged if a memory that it used was forgotten since: it would reveal its subject.
         """
         known = "SELECT 1 FROM cube WHERE n = ?"
         if keep and all(self.db.execute(known, (cube,)).fetchone() for cube in cubes):

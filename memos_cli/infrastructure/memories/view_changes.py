@@ -7,10 +7,10 @@ from memos_cli.letters import nfc
 
 
 class ViewChanges(RowWriter):
-    """Save and delete views; pin memories to them."""
+    """Writes that save and delete views, and pin memories to them."""
 
     def set_view(self, name: str, filter: str) -> None:
-        """Save a view under its name, in place of an older one."""
+        """Save a view under its name, replacing an older one."""
         self.db.execute(
             """INSERT INTO view (name, filter, created, owner) VALUES (?, ?, ?, ?)
                ON CONFLICT (name) DO UPDATE SET filter = excluded.filter""",
@@ -28,7 +28,7 @@ class ViewChanges(RowWriter):
         return gone
 
     def pin(self, view: str, cube: int) -> bool:
-        """Pin a memory to every prompt of a view, after the others. Returns whether that is new."""
+        """Pin a memory to every prompt of a view, after the others. Returns whether it is newly pinned."""
         statement = """INSERT OR IGNORE INTO pin (view, cube, position)
           SELECT ?1, ?2, 1 + coalesce(max(position), 0) FROM pin WHERE view = ?1"""
         if new := self.db.execute(statement, (nfc(view), cube)).rowcount > 0:
@@ -36,7 +36,7 @@ class ViewChanges(RowWriter):
         return new
 
     def unpin(self, view: str, cube: int) -> bool:
-        """Undo ``pin``. Returns whether it was pinned."""
+        """Unpin a memory. Returns whether it was pinned."""
         statement = "DELETE FROM pin WHERE view = ? AND cube = ?"
         if was := self.db.execute(statement, (nfc(view), cube)).rowcount > 0:
             self.tell(cube, "unpin", view)

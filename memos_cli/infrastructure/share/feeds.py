@@ -1,8 +1,8 @@
 """Feeds: publications of others, as memories of this vault.
 
 The memories of a feed belong to ``feed:NAME``, a principal that nobody can use. So they are read-only, and
-their ids, tags and sources are in a namespace of their own: nothing that a publisher writes can pass for a
-memory of somebody here, or replace it.
+their ids, tags and sources are in a separate namespace: a publisher can neither imitate nor replace a memory
+of a principal of this vault.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Feed:
     name: str
     url: str
     publication: str
-    """What it is called there."""
+    """Its name at the publisher."""
     signer: str
     principal: str
-    """Who follows it."""
+    """The principal that follows it."""
     quarantine: bool
     serial: int
     """That of its publication that is here; 0: none yet."""
@@ -44,7 +44,7 @@ class Feed:
     """Of the index of that publication, in hexadecimal."""
     licence: str
     expires: int | None
-    """When what was published ends, unless it is published again."""
+    """The time when the publication expires, unless it is published again."""
     updated: int
 
     @property
@@ -53,7 +53,7 @@ class Feed:
 
     @property
     def tag(self) -> str:
-        """The tag of all its memories; theirs lie below it."""
+        """The tag of all its memories; their own tags are below it."""
         return f"feed/{self.name}"
 
 
@@ -88,18 +88,18 @@ def _feed(row: Sequence[Any]) -> Feed:
 
 
 def held(db: Connection, feed: int) -> dict[str, tuple[int, bytes]]:
-    """Return the memories of a feed: by id in the feed, the row number here and the sha256 of the record."""
+    """Return the memories of a feed: id in the feed to row number and sha256 of the record."""
     rows = db.execute("SELECT id, cube, sha256 FROM feed_cube WHERE feed = ?", (feed,)).fetchall()
     return {id: (cube, sha256) for id, cube, sha256 in rows}
 
 
 def seal(memory: bytes, links: Iterable[bytes]) -> bytes:
-    """Return the sha256 of a memory's line in a bundle and those of its links, sorted: it shows changes."""
+    """Return the sha256 of a memory's line in a bundle and of its sorted links, to detect changes."""
     return hashlib.sha256(memory + b"".join(sorted(links))).digest()
 
 
 def root(items: Mapping[str, bytes]) -> str:
-    """Return a fingerprint of a feed: the same for the same ids and records, however they came."""
+    """Return a fingerprint of a feed: equal for the same ids and records in any order."""
     lines = sorted(f"{id} {sha256.hex()}\n" for id, sha256 in items.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -107,7 +107,7 @@ def root(items: Mapping[str, bytes]) -> str:
 def follow(
     change: Transaction, name: str, url: str, publication: str, signer: str, *, quarantine: bool
 ) -> Feed:
-    """Begin to follow a publication, of which nothing is here yet. The caller may read and share it."""
+    """Add a feed for a publication, without memories yet. The caller may read and share it."""
     (n,) = change.db.execute(
         """INSERT INTO feed (name, url, publication, signer, principal, quarantine, serial, sha256, licence,
              updated) VALUES (?, ?, ?, ?, ?, ?, 0, '', '', ?) RETURNING n""",
@@ -122,16 +122,17 @@ def follow(
 
 
 def set_quarantine(change: Transaction, feed: Feed, quarantine: bool) -> None:
-    """Put new memories of the feed into quarantine from now on, or no longer."""
+    """Set whether new memories of the feed go into quarantine."""
     change.db.execute("UPDATE feed SET quarantine = ? WHERE n = ?", (quarantine, feed.n))
     change.note("subscribe", {"feed": feed.name, "quarantine": quarantine})
 
 
 def put(change: Transaction, feed: Feed, item: Item) -> str:
-    """Keep a memory of a feed as it is there now. Returns ``added``, ``versions``, ``header`` (all but its
-    words has changed) or ``unchanged``.
+    """Store a memory of a feed in its present form. Returns ``added``, ``versions``, ``header`` (only its
+    words have not changed) or ``unchanged``.
 
-    ``change`` is one of the feed's own. Its links wait for ``link``: what they lead to may come later.
+    ``change`` is a transaction of the feed's principal. ``link`` adds the links later, because their targets
+    may not be stored yet.
     """
     db, there = change.db, item.memory
     row = db.execute(
@@ -157,7 +158,7 @@ def put(change: Transaction, feed: Feed, item: Item) -> str:
 
 
 def _renew(change: Transaction, n: int, memory: ForeignMemory, *, quarantine: bool) -> str:
-    """Update a memory to what it says in the feed; changed words are a new version."""
+    """Update a memory to its form in the feed; changed words are a new version."""
     db, last = change.db, memory.versions[-1]
     old = db.execute(
         """SELECT v.title, v.text, c.time, c.author, c.role, c.state FROM cube c
@@ -186,7 +187,7 @@ def _renew(change: Transaction, n: int, memory: ForeignMemory, *, quarantine: bo
 
 
 def link(change: Transaction, feed: Feed, items: Sequence[Item]) -> None:
-    """Update the links of these memories to those in the feed."""
+    """Set the links of these memories to those in the feed."""
     ids = {cube: id for id, (cube, _) in held(change.db, feed.n).items()}
     numbers = {id: cube for cube, id in ids.items()}
     named = {item.memory.id for item in items}
@@ -208,9 +209,9 @@ def link(change: Transaction, feed: Feed, items: Sequence[Item]) -> None:
 
 
 def withdraw(change: Transaction, feed: Feed, ids: Iterable[str]) -> tuple[int, list[str]]:
-    """Forget memories that are no longer published, by their ids in the feed, and what was made from them.
+    """Forget memories that are no longer published, by their ids in the feed, and all cubes made from them.
 
-    Returns how many went, and the blobs that may be deleted after the commit.
+    Returns how many were forgotten, and the blobs that may be deleted after the commit.
     """
     here = held(change.db, feed.n)
     blobs: list[str] = []
@@ -223,7 +224,7 @@ def withdraw(change: Transaction, feed: Feed, ids: Iterable[str]) -> tuple[int, 
 def settle(
     change: Transaction, feed: Feed, *, serial: int, sha256: str, licence: str, expires: int | None
 ) -> None:
-    """Note which publication is here now. Its memories end when it does, or before."""
+    """Record the present release of the publication. Its memories expire with it, or before."""
     change.db.execute(
         "UPDATE feed SET serial = ?, sha256 = ?, licence = ?, expires = ?, updated = ? WHERE n = ?",
         (serial, sha256, licence, expires, change.now, feed.n),
@@ -238,20 +239,20 @@ def settle(
 
 
 def _end(change: Transaction, cube: int, state: str, until: int | None) -> None:
-    """Set the expiry of a memory; an expired one that ends later now is restored."""
+    """Set the expiry of a memory; restore an expired memory if it now expires later."""
     change.renew(cube, until)
     if state == "expired" and (until is None or until > change.now):
         change.set_state(cube, "activated", "restore")
 
 
 def adapters(db: Connection, feed: int) -> dict[str, int | None]:
-    """Return the fetched adapter files of a feed, by their sha256: the adapter, if it is stored."""
+    """Return the fetched adapter files of a feed: sha256 to the stored adapter, if any."""
     rows = db.execute("SELECT sha256, cube FROM feed_adapter WHERE feed = ?", (feed,))
     return dict(rows.fetchall())
 
 
 def put_adapter(change: Transaction, feed: Feed, sha256: str, cube: int | None) -> None:
-    """Note that the file of an adapter was fetched, and which adapter it is here."""
+    """Record that the file of an adapter was fetched, and the adapter that it became."""
     change.db.execute(
         "INSERT OR REPLACE INTO feed_adapter (feed, sha256, cube) VALUES (?, ?, ?)", (feed.n, sha256, cube)
     )

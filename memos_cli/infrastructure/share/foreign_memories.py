@@ -1,5 +1,4 @@
-"""Memories of other vaults, stored unchanged: id, times, all versions; and the rules of what an import may
-do.
+"""Memories of other vaults, stored unchanged (id, times, all versions), and the limits of an import.
 
 See ``Adoption`` for bundles, and ``of_sources`` for the exports of other programs.
 """
@@ -21,13 +20,14 @@ from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 
 Outcome = Literal["added", "versions", "unchanged", "differs", "left"]
-"""What became of a memory. ``differs``: what is here says something else. ``left``: it has later versions
-there, but did not come from there."""
+"""The result for a memory. ``differs``: the memory here has another text. ``left``: it has later versions
+there, but did not come from there.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignPlace:
-    """Where the memory stood in a source there."""
+    """The place of the memory in a source of the other vault."""
 
     uri: str
     kind: str
@@ -62,7 +62,7 @@ class ForeignMemory:
         compose_names(self)
 
     def digest(self) -> bytes:
-        """Return what distinguishes it from other memories: see ``Draft.digest``."""
+        """Return the digest that identifies it: see ``Draft.digest``."""
         text = self.versions[-1].text
         return digest_of(text, self.type, self.ref, self.time, self.author, self.role)
 
@@ -78,10 +78,10 @@ class ForeignGrant:
 
 
 class Adoption:
-    """One import of a bundle; it changes nothing that was in the vault before.
+    """One import of a bundle. It does not change memories that were in the vault before.
 
-    What it links, grants and asks for is of the memories that it has brought itself, and of no other. The one
-    exception is a later version of a memory that came from the same ``signer`` before (``_is_theirs``).
+    It links, grants and requests states only for memories that it added itself. The one exception is a later
+    version of a memory that came from the same ``signer`` before (``_is_theirs``).
     """
 
     def __init__(self, change: Transaction, *, signer: str, is_own: bool, quarantine: bool) -> None:
@@ -113,7 +113,7 @@ class Adoption:
         return "added"
 
     def here(self, id: str) -> str:
-        """Return the id here of the memory ``id`` in the bundle."""
+        """Return the id in this vault of the memory ``id`` in the bundle."""
         return self._ids.get(id, id)
 
     def link(self, source: str, kind: str, target: str) -> bool:
@@ -170,17 +170,19 @@ class Adoption:
         return "versions"
 
     def _is_theirs(self, id: str) -> bool:
-        """Return whether a memory of the principal came from this signer; the user's own key counts for all.
+        """Return whether a memory of the principal came from this signer; the user's own key counts as every
+        signer.
 
-        Anybody may continue what came without a signature.
+        Anybody may continue a memory that came without a signature.
         """
         first = "SELECT detail FROM audit WHERE cube = ? AND action = 'import' AND version = 1 ORDER BY n"
         row = self._change.db.execute(first, (id,)).fetchone()
         return self._is_own or (row is not None and row[0] in (None, self._detail()))
 
     def _may_stand_in(self, uri: str) -> bool:
-        """Return whether an imported memory may have a place in a source: not in one that was ingested here,
-        because the next ingest would treat it as a piece of that source."""
+        """Return whether an imported memory may have a place in a source: not if the source was ingested
+        here, because the next ingest would treat the memory as a piece of it.
+        """
         if uri not in self._may_stand:
             read = "SELECT 1 FROM source WHERE uri = ? AND owner = ? AND (recipe <> '' OR claim IS NOT NULL)"
             row = self._change.db.execute(read, (uri, self._change.principal)).fetchone()
@@ -196,9 +198,9 @@ class Adoption:
 
 
 def of_sources(db: Connection, refs: Sequence[str], owner: str, uris: Collection[str]) -> dict[str, int]:
-    """Return a principal's memories by their references, only those whose places are all in these sources.
+    """Return a principal's memories by their references, if all their places are in these sources.
 
-    Where several have one reference, the oldest.
+    If several have one reference, return the oldest.
     """
     sources: dict[tuple[str, int], set[str]] = {}
     for marks, part in in_lists(refs):
@@ -217,9 +219,9 @@ def of_sources(db: Connection, refs: Sequence[str], owner: str, uris: Collection
 
 
 def insert(change: Transaction, cube: ForeignMemory, state: str) -> int:
-    """Write a memory that is not here, as the principal's own. Returns its row number.
+    """Insert a new memory that the principal owns. Returns its row number.
 
-    The caller leaves the audit row.
+    The caller adds the audit row.
     """
     db = change.db
     (n,) = db.execute(

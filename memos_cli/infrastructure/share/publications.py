@@ -1,4 +1,4 @@
-"""What this vault has published: where, which memories, and since which serial each is unchanged."""
+"""The publications of this vault: their addresses, their memories, and the serial of each memory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Publication:
     name: str
     owner: str
     target: str
-    """Where it lies."""
+    """The address of its folder."""
     wanted: Mapping[str, Any] | None
-    """What of the vault goes out, and how; None: it is withdrawn."""
+    """The options of the publication; None: it is withdrawn."""
     serial: int
     sha256: str
     """Of its index, in hexadecimal."""
     replaces: str
-    """That of the index which lay there before, and still does if this one was cut off; "": none did."""
+    """The sha256 of the previous index there, which remains if this one was interrupted; "": none."""
     updated: int
 
 
@@ -43,7 +43,7 @@ def publications(db: Connection, owner: str) -> list[Publication]:
 
 
 def published(db: Connection, publication: int) -> dict[str, tuple[int, bytes | None]]:
-    """Return by id the serial since when it is unchanged, and the sha256 of its record (None: withdrawn)."""
+    """Return by id the serial of the last change, and the sha256 of the record (None: withdrawn)."""
     rows = db.execute("SELECT id, serial, sha256 FROM published WHERE publication = ?", (publication,))
     return {id: (serial, sha256) for id, serial, sha256 in rows.fetchall()}
 
@@ -61,7 +61,7 @@ def holding(db: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def tell_published(
+def record_release(
     change: Transaction,
     name: str,
     target: str,
@@ -71,7 +71,7 @@ def tell_published(
     replaces: str,
     items: Mapping[str, tuple[int, bytes | None]],
 ) -> None:
-    """Record a release of a publication, in place of the one before."""
+    """Record a release of a publication, replacing the previous one."""
     db = change.db
     db.execute("DELETE FROM publication WHERE owner = ? AND name = ?", (change.principal, name))
     (n,) = db.execute(

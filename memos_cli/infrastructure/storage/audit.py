@@ -1,9 +1,9 @@
-"""The audit: who did what to which memory, and when; a hash chain shows every later change.
+"""The audit log: principal, action, memory and time of each event; a hash chain reveals every later change.
 
 Each row has a seal: SHA-256 of the seal before it (32 zero bytes before the first) followed by the row as
 JSON (``sealed_bytes``). A transaction seals its rows before it commits, so no row is without a seal.
 
-What the chain cannot show: that somebody who can write the files wrote everything again, from some row to the
+The chain cannot reveal that somebody with write access to the files rewrote everything from some row to the
 end. To detect that, store the head elsewhere (``memos audit --head``) and verify against it.
 """
 
@@ -60,14 +60,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A place where the audit is not as it was written."""
+    """A place where the audit was altered."""
 
     n: int
     problem: str
 
 
 LOOKS = frozenset({"show", "search", "list"})
-"""The actions of those who only look: there may be many, and none of them changes a cube."""
+"""The actions that only read: there may be many, and none of them changes a cube."""
 
 
 def rows(
@@ -117,9 +117,10 @@ def head(db: sqlite3.Connection) -> Head:
 
 
 def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) -> Iterator[Break]:
-    """Yield where the audit was changed, shortened or reordered; with ``kept``, also against that head.
+    """Yield the places where the audit was changed, shortened or reordered; compare it with the head
+    ``kept``, too.
 
-    With ``only_new``, the rows up to ``kept`` are not read.
+    With ``only_new``, skip the rows up to ``kept``.
     """
     wanted, before = (kept.n + 1, kept.seal) if kept and only_new else (1, FIRST)
     for *values, hash in db.execute(
@@ -133,7 +134,7 @@ def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) 
         elif hash is None:
             yield Break(row.n, "this row has no seal")
         elif hash != _next(before, row):
-            yield Break(row.n, "this row, or the one before it, is not what was written")
+            yield Break(row.n, "this row or the previous one was altered")
         wanted = row.n + 1
         before = hash if isinstance(hash, bytes) else FIRST
     given = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'audit'").fetchone()
@@ -141,7 +142,7 @@ def verify(db: Connection, kept: Head | None = None, *, only_new: bool = False) 
     if last >= wanted:
         yield Break(wanted, _missing(wanted, last))
     if kept is not None and not stands(db, kept):
-        yield Break(kept.n, "the head that you kept does not stand here: all up to it may be other rows")
+        yield Break(kept.n, "your head is not in this audit: all rows up to it may have been replaced")
 
 
 def stands(db: Connection, kept: Head) -> bool:

@@ -36,7 +36,7 @@ def piece_digests(data: bytes | memoryview) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """The blobs under ``folder``; unfinished ones lie in ``scratch``, on the same file system."""
+    """The blobs under ``folder``; unfinished ones are in ``scratch``, on the same file system."""
 
     folder: Path
     scratch: Path
@@ -68,9 +68,9 @@ class Blobs:
             yield path
 
     def put(self, data: bytes | memoryview, names: set[str] | None = None) -> str:
-        """Keep ``data``, durable when this returns. Returns its sha256 in hexadecimal.
+        """Store ``data``, durable when this returns. Returns its sha256 in hexadecimal.
 
-        It is in ``names`` before the file is there: see ``Vault.blob_changes``.
+        The name is in ``names`` before the file exists: see ``Vault.blob_changes``.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
@@ -95,7 +95,7 @@ class Blobs:
     def read(self, sha256: str, size: int, pieces: bytes) -> memoryview:
         """Return the bytes of a large blob, writable, verified by several threads.
 
-        ``pieces`` are its ``piece_digests``. Raises Damaged, as ``get``; a file of another length than
+        ``pieces`` are its ``piece_digests``. Raises Damaged, like ``get``; a file whose length is not
         ``size`` is not read at all.
         """
         import numpy as np
@@ -136,14 +136,14 @@ class Blobs:
             raise
 
     def problem(self, sha256: str, size: int) -> str:
-        """Return why a blob cannot be read, as far as its metadata show; "" if it can."""
+        """Return the reason why a blob cannot be read, judged by its metadata; "" if it can."""
         try:
             return "" if self.path(sha256).lstat().st_size == size else "blob of another length"
         except (OSError, Damaged):
             return "blob missing"
 
     def intact(self, sha256: str) -> bool:
-        """Return whether a blob is there with the bytes of its name."""
+        """Return whether a blob exists and its bytes match its name."""
         try:
             with os.fdopen(self._open(sha256), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256
@@ -161,7 +161,7 @@ class Blobs:
 
 @contextmanager
 def _plain_file(data: memoryview) -> Iterator[Path]:
-    """Yield a file with ``data`` that is on no disk; on systems without such files, a temporary one."""
+    """Yield a file in memory with ``data``; on systems without such files, a temporary file."""
     if hasattr(os, "memfd_create"):
         with os.fdopen(os.memfd_create("memos"), "wb") as file:
             file.write(data)

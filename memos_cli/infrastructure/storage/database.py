@@ -44,7 +44,7 @@ else:
 
 
 class _ExplainingCursor(_AnyCursor):
-    """A cursor whose failures are MemosErrors, whichever step of a statement meets them."""
+    """A cursor whose errors are MemosErrors, at any step of a statement."""
 
     # The latter: Python meets damaged text in an error's message.
     _errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
@@ -110,7 +110,7 @@ class Cursor(_ExplainingCursor, sqlite3.Cursor):
 
 
 class Connection(_ExplainingConnection, sqlite3.Connection):
-    """SQLite's. What ``connect`` opens with a cipher has the same methods, and is SQLCipher's."""
+    """A connection of SQLite, or with a cipher one of SQLCipher, which has the same methods."""
 
     _cursors = Cursor
 
@@ -122,9 +122,9 @@ def connect(
 
     Transactions are explicit. A write waits ``timeout`` seconds for another writer.
 
-    A user who cannot write to the folder, or finds the disk full, cannot create the files through which
-    SQLite reads a database with a write-ahead log. Without such a log nobody is writing, and the file is read
-    without locks; so too with ``immutable``, which another connection of the same command may be.
+    Without write access to the folder, or with a full disk, SQLite cannot create the files that it needs to
+    read a database with a write-ahead log. Without such a log nobody is writing, and the file is read without
+    locks; also with ``immutable``, if another connection of the same command reads it so.
     """
     log = path.with_name(f"{path.name}-wal")
     if not immutable and (os.access(path.parent, os.W_OK) or log.exists()):
@@ -195,7 +195,7 @@ def has_log(path: Path) -> bool:
 def require_no_log(path: Path) -> None:
     """Raise Unwritable if the database at ``path`` is not whole without its log, though nobody has it open.
 
-    To close a database takes in its log. Where that fails, as on a full disk, SQLite reports no error.
+    Closing a database merges its log. If that fails, as on a full disk, SQLite reports no error.
     """
     if has_log(path):
         raise Unwritable("memos.db could not be written in full", f"{_DISK}, and try again")
@@ -224,7 +224,7 @@ def readable_address(uri: str) -> str:
 
 
 def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]:
-    """Values for ``IN (…)``, some at a time, each time with their marks: few statements, below any limit."""
+    """Yield values for ``IN (…)`` in chunks, each with its placeholders: few statements, below any limit."""
     for start in range(0, len(values), _IN_LIST):
         part = values[start : start + _IN_LIST]
         yield ",".join("?" * len(part)), part
@@ -232,7 +232,7 @@ def in_lists(values: Sequence[_Value]) -> Iterator[tuple[str, Sequence[_Value]]]
 
 @contextmanager
 def one_moment(db: Connection) -> Iterator[Connection]:
-    """Let all statements of the block see the rows of one commit, whatever others write."""
+    """Run the block on the rows of one commit, whatever others write."""
     if db.in_transaction:
         yield db
         return
@@ -247,8 +247,8 @@ def one_moment(db: Connection) -> Iterator[Connection]:
 def begin_writing(db: Connection, timeout: float) -> None:
     """Begin a transaction that writes. Raises Locked if others still write after ``timeout`` seconds.
 
-    SQLite itself retries less and less often: with many writers, the last to come is then the first to get
-    in, and some wait for ever. Here those who have waited longer retry more often.
+    SQLite itself retries less and less often: with many writers, the last one gets the lock first, and some
+    wait for ever. Here a writer retries more often the longer it has waited.
     """
     (usual,) = db.execute("PRAGMA busy_timeout").fetchone()
     db.execute("PRAGMA busy_timeout = 0")

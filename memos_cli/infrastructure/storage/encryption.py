@@ -1,4 +1,4 @@
-"""An encrypted vault: its one key, and what is written with it.
+"""An encrypted vault: its key, and the encryption of its files.
 
 No cryptography of our own. The key is an age identity (https://age-encryption.org/v1), as ``age-keygen``
 makes one; blobs and snapshots are age files for its recipient (pyrage); the database is SQLCipher's, under a
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyrage.x25519 import Identity
 
 Keeper = Literal["file", "keyring", "passphrase"]
-"""Where a key is: in a file of the user's, in the system's keyring, or in the vault, under a passphrase."""
+"""The place of a key: in a file of the user, in the system's keyring, or in the vault, under a passphrase."""
 PENDING = "tmp/recipient"
 """File in a vault during ``init``: the recipient of the key in the keyring, if ``init`` is interrupted."""
 INSTALL = "pip install 'memos-cli[encrypt]'"
@@ -26,7 +26,7 @@ _PREFIX = "AGE-SECRET-KEY-1"
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """What VAULT.toml says of an encrypted vault: whose key opens it, and where that is looked for."""
+    """The entry of an encrypted vault in VAULT.toml: its recipient, and the place of its key."""
 
     recipient: str
     """The public half of the key, ``age1…``."""
@@ -36,7 +36,7 @@ class Encryption:
 
 
 class Cipher:
-    """Encrypts and decrypts with the key of one vault."""
+    """Encryption and decryption with the key of one vault."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -54,7 +54,7 @@ class Cipher:
 
     @property
     def database_key(self) -> bytes:
-        """32 bytes: what SQLCipher takes as its raw key."""
+        """The raw key for SQLCipher, 32 bytes."""
         return hashlib.sha256(b"memos.db " + self.secret.encode()).digest()
 
     def seal(self, data: bytes | memoryview) -> bytes:
@@ -101,7 +101,9 @@ def wrap(cipher: Cipher, passphrase: str) -> bytes:
 
 
 def unwrap(data: bytes, passphrase: str) -> Cipher:
-    """Decrypt what ``wrap`` encrypted. Raises Refused for a wrong passphrase, Damaged for another file."""
+    """Decrypt a key that ``wrap`` encrypted. Raises Refused for a wrong passphrase, Damaged for another
+    file.
+    """
     pyrage = _library()
     try:
         return cipher_of(bytes(pyrage.passphrase.decrypt(data, passphrase)).decode(), "key.age")

@@ -1,11 +1,11 @@
 """Words of the full-text index and of queries to it. No I/O.
 
 The index and queries use folded text (``letters.fold``). The FTS5 tokenizer (``TOKENIZER``) splits it into
-words, marks included, and stems English; it takes a stretch of Chinese, Japanese, Korean or Thai for one
-word. So such stretches are indexed as overlapping pairs of characters, and queried in the same way: any two
-neighbouring characters of a text find it, wherever its words begin. The last character of a stretch is also a
-token by itself, so that every character begins some token and a prefix query finds it. An emoji, to the
-tokenizer a separator, is written as the numbers of its characters (``u127881``).
+words, marks included, and stems English; it treats a run of Chinese, Japanese, Korean or Thai as one word. So
+such runs are indexed as overlapping pairs of characters, and queried in the same way: any two neighbouring
+characters of a text find it, wherever its words begin. The last character of a run is also a token by itself,
+so that every character begins a token and a prefix query finds it. An emoji, which the tokenizer treats as a
+separator, is written as the numbers of its characters (``u127881``).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ _EMPTY_ALONE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One thing to look for: a word, a phrase, or one or two characters of an unspaced script."""
+    """One search term: a word, a phrase, or one or two characters of an unspaced script."""
 
     text: str
     """The term in the question, folded."""
@@ -105,7 +105,7 @@ class Term:
 
 
 def index_text(text: str) -> str:
-    """Return what the full-text table has for ``text``; plain ASCII is returned unchanged."""
+    """Return the indexed form of ``text``; plain ASCII is returned unchanged."""
     if text.isascii():
         return text
     folded = fold(text)
@@ -125,9 +125,9 @@ def word_row(title: str, author: str, time: int | None, text: str) -> tuple[str,
 def query_terms(text: str, *, across: bool = False) -> list[Term]:
     """Return the terms to search for in a query ``text``, in order and without duplicates.
 
-    Stop words and function words are left out, unless there is nothing else. With ``across``, pairs that
-    reach into a Chinese function character (的黎, of 林的黎波里) are included, because it may be part of a
-    word; a text need not have them. Text without a letter, digit or emoji has no terms.
+    Stop words and function words are left out, unless there are no others. With ``across``, pairs with a
+    Chinese function character (的黎, of 林的黎波里) are included, because it may be part of a word; a
+    text need not have them. Text without a letter, digit or emoji has no terms.
     """
     folded = fold(text)
     terms = _distinct(_terms(folded, keep_all=False)) or _distinct(_terms(folded, keep_all=True))
@@ -194,8 +194,9 @@ def _distinct(terms: Iterator[Term]) -> list[Term]:
 
 
 class _Outlines(dict[int, int | str]):
-    """Replace marks, and characters that Unicode may add, by letters: SQLite treats them as letters, and
-    regular expressions have no class for them."""
+    """A table that replaces marks, and unassigned characters of Unicode, by letters: SQLite treats them as
+    letters, and regular expressions have no class for them.
+    """
 
     def __missing__(self, code: int) -> int | str:
         is_part = unicodedata.category(chr(code)) in ("Mn", "Mc", "Cn", "Co") and not _APART.match(chr(code))

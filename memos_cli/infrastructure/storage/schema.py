@@ -1,4 +1,4 @@
-"""What ``memos.db`` is: its format, conditions that several queries share, and its migration.
+"""The schema of ``memos.db``: its format, conditions that several queries share, and its migration.
 
 ``migrations`` defines the tables; ``store_format.md`` explains each column.
 """
@@ -28,7 +28,7 @@ NAMED_BLOBS = """SELECT blob FROM source WHERE blob IS NOT NULL UNION ALL SELECT
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """Return the format of a database: how many migrations it has seen."""
+    """Return the format of a database: the number of migrations applied to it."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 

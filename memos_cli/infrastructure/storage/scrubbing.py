@@ -1,9 +1,9 @@
 """Overwrite the unused parts of a database file: free pages, and the gaps within pages.
 
-Deleting a row leaves its bytes there, and SQLite's ``secure_delete`` would not do: a page that was balanced
-keeps copies of its cells. VACUUM would, but it needs as much room as the database takes. Here only bytes that
-mean nothing are set to zero, in the file itself: that takes no room and little memory, and a crash at any
-point harms nothing. Format: https://sqlite.org/fileformat2.html
+Deleting a row leaves its bytes there, and SQLite's ``secure_delete`` is not enough: a balanced page keeps
+copies of its cells. VACUUM is enough, but it needs as much disk space as the database. Here only unused bytes
+are set to zero, in the file itself: that takes no disk space and little memory, and a crash at any point does
+no harm. Format: https://sqlite.org/fileformat2.html
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from memos_cli.files import sync
 from memos_cli.infrastructure.storage.database import Connection, has_log, raw_descriptor
 
 _TRIES = 5
-"""How often to truncate the log again if another process writes in between."""
+"""The maximum attempts to truncate the log if another process writes in between."""
 _INDEX_INNER, _TABLE_INNER, _INDEX_LEAF, _TABLE_LEAF = 2, 5, 10, 13
 _HEADER = 100
 """Bytes of the file header at the start of page 1."""

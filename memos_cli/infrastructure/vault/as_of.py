@@ -1,7 +1,7 @@
 """A copy of the vault's memories as of a time, in memory, to read and search like the vault.
 
-Texts come from the versions, states and tags from the audit, which has every change of them. Memories that
-were forgotten since are missing; expiry times are the present ones, and there are no vectors.
+Texts come from the versions. States and tags come from the audit, which records every change of them.
+Memories that were forgotten since are missing; expiry times are the present ones, and there are no vectors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _INSERT_VERSION = """INSERT INTO version (cube, version, title, text, sha256, cr
 
 
 class Snapshot:
-    """What of a vault its caller may read, at ``time``. Close it, or use it as a context manager."""
+    """The memories of a vault that its caller may read, as of ``time``. Close it, or use it as a context
+    manager.
+    """
 
     def __init__(self, vault: Vault, time: int) -> None:
         with vault.snapshot(vault.connection) as db:
@@ -45,7 +47,7 @@ class Snapshot:
 
     @property
     def texts(self) -> int:
-        """How many live memories there were."""
+        """Count the live memories at that time."""
         return int(self.connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0])
 
     def close(self) -> None:
@@ -95,7 +97,7 @@ def _states(db: Connection, time: int) -> dict[str, str]:
 
 
 def _tags(db: Connection, time: int) -> list[tuple[int, str]]:
-    """(cube, tag) as they were: what was done to them since is undone, the last first."""
+    """Return the pairs (cube, tag) at that time: undo all later changes, the last first."""
     tags: dict[int, set[str]] = defaultdict(set)
     for cube, tag in db.execute("SELECT t.cube, t.tag FROM tag t JOIN cube c ON c.n = t.cube"):
         tags[cube].add(tag)

@@ -1,10 +1,10 @@
 """Check a vault: ``examine`` only reads; ``repair`` rebuilds what can be rebuilt.
 
-A broken *must* is lost or altered data, and only a backup helps. A broken *should* costs time, space or
+A broken *must* means lost or altered data, and only a backup helps. A broken *should* costs time, space or
 privacy, and can be repaired. ``store_format.md`` lists both, with the commands that verify a vault by hand.
 
-Not detected: a flipped bit in what no hash covers and no rule restricts, such as a tag, a title of an
-archived memory or the codes of a vector; and a WAL that lost its end (SQLite takes it for a crash).
+Not detected: a flipped bit in data without a hash or a rule, such as a tag, a title of an archived memory or
+the codes of a vector; and a WAL that lost its end (SQLite treats it as a crash).
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _UNFINISHED = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}\.part")
 def examine(
     folder: Path, *, timeout: float, full: bool = True, cipher: Cipher | None = None
 ) -> list[Finding]:
-    """Return everything that is wrong with the vault at ``folder``, the *musts* first.
+    """Return all findings about the vault at ``folder``, the *musts* first.
 
-    ``full`` reads every byte; without it, what takes more than seconds on a large vault is left out: hashes
-    of texts and blobs, the content of the full-text table and of the index. An encrypted vault needs its
+    ``full`` reads every byte; without it, checks that take long on a large vault are left out: hashes of
+    texts and blobs, the content of the full-text table and of the index. An encrypted vault needs its
     ``cipher``. Raises NoVault if there is no vault, TooNew, and Locked; damage is a finding, never an error.
     """
     findings = _limit(_identity(folder))
@@ -72,7 +72,7 @@ def examine(
 def cipher_of(folder: Path, lock: Lock) -> Cipher | None:
     """Return the cipher to examine an encrypted vault with. Raises Refused without its key.
 
-    None for a vault that is not encrypted, and for one whose VAULT.toml cannot be read.
+    Returns None if the vault is not encrypted, or if its VAULT.toml cannot be read.
     """
     try:
         return open_lock(folder, read_identity(folder), lock)
@@ -81,10 +81,10 @@ def cipher_of(folder: Path, lock: Lock) -> Cipher | None:
 
 
 def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: int) -> list[Finding]:
-    """Repair what can be. Returns those of ``findings`` that are repaired.
+    """Repair the vault as far as possible. Returns the repaired ``findings``.
 
-    Never touches a memory or one of its versions: of cubes, it drops only states that cannot serve, and sets
-    aside adapters that cannot; their lessons stay. Raises Locked while others use the vault.
+    Never touches a memory or one of its versions: it deletes only unusable states, and sets aside unusable
+    adapters; their lessons stay. Raises Locked while others use the vault.
     """
     wanted = [finding for finding in findings if finding.repairable]
     codes = {finding.what for finding in wanted}
@@ -117,7 +117,7 @@ def repair(vault: Vault, findings: Iterable[Finding], *, principal: str, now: in
 
 
 def sweep(vault: Vault, *, dry_run: bool = False) -> list[Finding]:
-    """Delete the files that nothing names. While others use the vault, nothing is."""
+    """Delete files that no row names; none while others use the vault."""
     if dry_run:
         return [*_orphans(vault.folder, vault.unrestricted), *_unfinished(vault.folder)]
     with suppress(Locked), hold(vault.folder / "lock"):
@@ -214,7 +214,7 @@ def _database(folder: Path, db: Connection, full: bool, cipher: Cipher | None) -
 
 
 def _blobs(blobs: Blobs, db: Connection, full: bool) -> Iterator[Finding]:
-    """Check that the blobs of sources are there, with their bytes."""
+    """Check that the blobs of sources exist and are intact."""
     for (name,) in db.execute("SELECT DISTINCT CAST(blob AS TEXT) FROM source WHERE blob IS NOT NULL"):
         where = f"blobs/{name[:2]}/{name}"
         try:
@@ -244,7 +244,7 @@ def _unnamed(folder: Path, db: Connection) -> Iterator[Finding]:
 
 
 def _unfinished(folder: Path) -> Iterator[Finding]:
-    """Yield files that a killed process left behind; those of a running process have an hour."""
+    """Yield files that killed processes left, and those of running processes that are older than an hour."""
     for path in chain(_files(folder / "tmp"), _files(folder / "index")):
         match = _UNFINISHED.fullmatch(path.name)
         if is_in_use(path) or (match is None and path.parent.name == "index"):
@@ -304,7 +304,7 @@ def _permissions(folder: Path) -> Iterator[Finding]:
 
 
 def _open_to_others(folder: Path) -> Iterator[Path]:
-    """Yield what other users may read or write. The top folder may be listed, but not written to."""
+    """Yield files that other users may read or write. They may list the top folder, but not write to it."""
     if folder.stat().st_mode & 0o022:
         yield folder
     for name in sorted(OWN_NAMES):

@@ -73,7 +73,9 @@ def create_files(
 
 @contextmanager
 def _database(folder: Path, encrypt: bool) -> Iterator[Path]:
-    """Yield the database of a vault whose VAULT.toml is missing; a new one takes its place when complete."""
+    """Yield the database of a vault whose VAULT.toml is missing; put a new one in place when it is
+    complete.
+    """
     database = folder / "memos.db"
     if not any(database.with_name(f"{database.name}{end}").exists() for end in ("", "-wal", "-journal")):
         with replacing(database, scratch=folder / "tmp") as part:

@@ -1,8 +1,8 @@
 """Compare the full-text table with the memories, in little memory.
 
-The table stores no text to compare. So some memories at a time are inserted into a second table, and the
-contents of both are compared by sums. The sum of a whole is the sum of its parts, in any order; a missing or
-misplaced word changes it.
+The table stores no text to compare. So batches of memories are inserted into a second table, and the contents
+of both are compared by sums. The sums of the batches add up to the sum of the whole, in any order; a missing
+or misplaced word changes it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TOTALS = """SELECT CAST(coalesce(block, '') AS BLOB) FROM words_data
 
 
 def watch(db: Connection) -> None:
-    """Make the words of ``words`` readable one by one, as the temporary table ``words_seen``."""
+    """Make the words of the table ``words`` readable one by one, as the temporary table ``words_seen``."""
     db.execute("CREATE VIRTUAL TABLE temp.words_seen USING fts5vocab(main, words, instance)")
 
 
@@ -39,7 +39,7 @@ def of_table(db: Connection) -> list[int]:
 
 
 def of_cubes(db: Connection, fresh: Connection) -> list[int]:
-    """Return the same of the live cubes; ``fresh`` has an empty full-text table."""
+    """Return the same sums of the live cubes; ``fresh`` has an empty full-text table."""
     watch(fresh)
     sums = of_table(fresh)
     for part in _parts(live_words(db)):

@@ -1,4 +1,4 @@
-"""What is wrong with the rows of ``memos.db``, as lazy findings. Only reads; ``check.py`` runs these."""
+"""Checks of the rows of ``memos.db``, which yield findings. Only reads; ``check.py`` runs them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KINDS = {"INTEGER": "'integer'", "TEXT": "'text'", "BLOB": "'blob'", "REAL": "'
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong."""
+    """One problem of a vault."""
 
     rule: str
     """``must`` or ``should``."""
@@ -57,7 +57,7 @@ def expected() -> Connection:
 
 
 def pages(db: Connection, full: bool) -> Iterator[Finding]:
-    """SQLite's own examination, and rows whose parent is gone."""
+    """Run SQLite's own integrity check, and find rows without their parent."""
     for (message,) in db.execute(f"PRAGMA {'integrity_check' if full else 'quick_check'}"):
         if message != "ok":
             yield must("database-damaged", "memos.db", message.replace("\n", " "))
@@ -80,7 +80,7 @@ def definitions(db: Connection, fresh: Connection) -> Iterator[Finding]:
 
 
 def identity(folder: Path, db: Connection) -> Iterator[Finding]:
-    """Check that VAULT.toml and the database are of the same vault."""
+    """Check that VAULT.toml and the database belong to the same vault."""
     known = db.execute("SELECT detail FROM audit WHERE action = 'init' ORDER BY n").fetchone()
     if known is None:
         yield must("audit-missing", "audit", "the row of the vault's creation is missing")
@@ -127,7 +127,7 @@ def chain(db: Connection) -> Iterator[Finding]:
 
 
 def values(db: Connection) -> Iterator[Finding]:
-    """Values that no write can have left."""
+    """Find values that no write of this program leaves."""
     types = ",".join(f"'{type}'" for type in SEMANTIC_TYPES)
     times = " OR ".join(
         f"{column} NOT BETWEEN {FIRST_TIME} AND {LAST_TIME}"
@@ -194,7 +194,7 @@ def words(db: Connection, fresh: Connection, full: bool) -> Iterator[Finding]:
 
 
 def _are_found(db: Connection) -> bool:
-    """Return whether a search for each word finds all its places; it does not read them in order."""
+    """Return whether a search for each word finds all its places: a search does not read them in order."""
     lost = """SELECT 1 FROM (SELECT term, count(*) AS places FROM words_seen GROUP BY term) t
       WHERE places <> (SELECT count(*) FROM words_seen s WHERE s.term = t.term) LIMIT 1"""
     return db.execute(lost).fetchone() is None
@@ -210,7 +210,7 @@ def _same_rows(db: Connection) -> bool:
 
 
 def vectors(db: Connection) -> Iterator[Finding]:
-    """Vectors that no search can use, and live cubes that no embedder would come to."""
+    """Find unusable vectors, and live cubes that no run of an embedder would reach."""
     (count,) = db.execute(f"SELECT count(*) FROM ({BAD_VECTORS})").fetchone()
     if count:
         yield should("vectors-useless", "vector", f"{count} are broken, or of memories that are not live")
@@ -236,7 +236,7 @@ STATE_FINDINGS = frozenset(("state-broken", "state-missing", "state-damaged"))
 
 
 def states(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
-    """Activation cubes that cannot serve. No memory is lost with a state: its text is there."""
+    """Find unusable activation cubes. No memory is lost with a state: its text exists."""
     for cube, what, problem in broken_states(db, blobs, full):
         id = _id(db, cube)
         yield should(
@@ -255,7 +255,7 @@ def broken_states(db: Connection, blobs: Blobs, full: bool = True) -> Iterator[t
     for cube, blob, size, pieces, tokens, prompt, fingerprint, key, has_sources in rows:
         digest = hashlib.sha256((fingerprint or "").encode() + b"\0" + (tokens or b"")).digest()
         if key != digest or len(tokens) % 4 or prompt < len(tokens) // 4 or not has_sources:
-            yield cube, "state-broken", "what it says of its state does not fit together"
+            yield cube, "state-broken", "the fields of its state contradict each other"
         elif problem := blobs.problem(blob, size):
             yield cube, "state-missing", problem
         elif full and not _is_whole(blobs, blob, pieces):
@@ -273,7 +273,7 @@ ADAPTER_FINDINGS = frozenset(("adapter-broken", "adapter-missing", "adapter-dama
 
 
 def trained(db: Connection, blobs: Blobs, full: bool) -> Iterator[Finding]:
-    """Adapter cubes whose weights cannot serve. No memory is lost with them, but a training is."""
+    """Find adapter cubes with unusable weights. No memory is lost with them, but a training is."""
     again = "repair drops its weights and keeps its lessons, so that it can be trained again"
     for cube, what, problem in broken_adapters(db, blobs, full):
         yield should(what, _id(db, cube), f"{problem}; {again}")
@@ -291,7 +291,7 @@ def broken_adapters(db: Connection, blobs: Blobs, full: bool = True) -> Iterator
     for cube, state, digest, name, known, blob, lost, size, seconds, *objects in rows:
         fits = known is not None and size >= 0 and seconds >= 0 and _are_objects(objects)
         if not fits or (blob is None) != (lost in adapters.LOST) or (blob is not None and lost):
-            yield cube, "adapter-broken", "what it says of its weights does not fit together"
+            yield cube, "adapter-broken", "the fields of its weights contradict each other"
         elif blob is None:
             if state in LIVE_STATES:
                 yield cube, "adapter-broken", "it is to be used, but its weights are gone"

@@ -1,4 +1,4 @@
-"""MemVault: the folder with everything, and the only way to change it.
+"""MemVault: the folder of a vault, and the only way to change it.
 
 Readers take no lock. Every change runs in ``Vault.change()``: a shared lock on the file ``lock`` (sweeping
 and migrating lock it exclusively), one ``BEGIN IMMEDIATE`` transaction, and the audit row of each change in
@@ -131,15 +131,15 @@ class Vault:
         return cls(folder, identity, connection, timeout, cipher)
 
     def restrict_to(self, principal: str, clock: Callable[[], int], *, at_once: bool = False) -> None:
-        """From now on, ``connection`` shows what ``principal`` may read, and nothing else is there.
+        """Restrict ``connection`` to the memories that ``principal`` may read.
 
-        ``at_once``: also where nobody else has anything, so that nothing changes when somebody has.
+        ``at_once``: even while the vault has nothing of others, so that nothing changes later.
         """
         self._scope = Scope(self._connection, principal, clock, at_once=at_once)
 
     @property
     def connection(self) -> Connection:
-        """For reading: what the caller may see."""
+        """The connection for reading, with the rows that the caller may see."""
         self._refresh_scope()
         return self._connection
 
@@ -150,7 +150,7 @@ class Vault:
 
     @property
     def is_restricted(self) -> bool:
-        """Whether ``connection`` shows only what its principal may read."""
+        """Whether ``connection`` is restricted to the rows that its principal may read."""
         return self._scope is not None and self._scope.is_restricted
 
     def visible(self, ids: Iterable[str]) -> set[str]:
@@ -159,7 +159,7 @@ class Vault:
 
     @property
     def texts(self) -> int:
-        """How many live memories the caller may read."""
+        """Count the live memories that the caller may read."""
         self._refresh_scope()
         if self._scope is not None and self._scope.is_restricted:
             return self._scope.texts
@@ -216,10 +216,10 @@ class Vault:
     def audit_reads(
         self, principal: str, now: int, action: str, cubes: Sequence[Cube], more: int = 0
     ) -> None:
-        """Record in the audit that a principal read ``cubes``, and ``more`` that are not named.
+        """Record in the audit that a principal read ``cubes``, and ``more`` unnamed ones.
 
-        A reader waits for no writer: rows that cannot be written now are written with the next read, or when
-        the vault is closed. A vault that cannot be written is no reason to fail: see ``unaudited``.
+        A reader does not wait for writers: rows that cannot be written now are written with the next read, or
+        when the vault is closed. A read-only vault is no error: see ``unaudited``.
         """
         self._looks += [(now, principal, action, cube.id, cube.version, None) for cube in cubes]
         self._looks += [(now, principal, action, None, None, json.dumps(more))] if more else []
@@ -245,8 +245,8 @@ class Vault:
     def refuse(self, principal: str, now: int, cube: str, version: int | None, right: str) -> None:
         """Record in the audit that a principal was refused a right on a memory; in its own transaction.
 
-        Within a change, the change is undone, and this is written after it. A vault that cannot be written
-        refuses as well.
+        Within a change, the change is undone, and this is written after it. A read-only vault refuses, too,
+        without a record.
         """
         self._refusals.append((now, principal, "refused", cube, version, right))
         if not self.unrestricted.in_transaction:
@@ -259,14 +259,14 @@ class Vault:
 
     @contextmanager
     def if_writable(self) -> Iterator[None]:
-        """Record in this block what was read; if that fails, ``unaudited`` says why."""
+        """Run a block that records reads; if the vault cannot be written, set ``unaudited`` to the reason."""
         try:
             yield
         except (MemosError, OSError) as error:
             self.unaudited = str(error)
 
     def pin_blobs(self) -> AbstractContextManager[None]:
-        """Hold the vault so that no process deletes a blob that no row names yet."""
+        """Lock the vault so that no process deletes a blob that no row names yet."""
         return hold(self.folder / "lock", shared=True, timeout=self._timeout)
 
     @contextmanager
@@ -282,8 +282,8 @@ class Vault:
     def discarding(self) -> Iterator[set[str]]:
         """Collect names of blobs; when the block ends, delete those that no row refers to.
 
-        For that a name belongs in the set before its file is written, and before its row is committed. A
-        block within another one shares its set, and leaves the deletion to it.
+        Add a name to the set before its file is written, and before its row is committed. A nested block
+        shares the set of the outer one, which deletes the blobs.
         """
         if self._names is not None:
             yield self._names
@@ -298,14 +298,14 @@ class Vault:
 
     @contextmanager
     def model_in_use(self) -> Iterator[None]:
-        """Pause a run of maintenance, if possible, while the block asks a model."""
+        """Pause a run of maintenance, if possible, while the block uses a model."""
         with ExitStack() as stack:
             with suppress(MemosError):
                 stack.enter_context(hold(self.folder / ASKING, shared=True, timeout=0.5))
             yield
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Hold the vault so that no other process changes it: for sweeping what no row names."""
+        """Lock the vault so that no other process changes it: to sweep files that no row names."""
         return hold(self.folder / "lock", timeout=self._timeout)
 
     def discard_blobs(self, blobs: Iterable[str]) -> None:
@@ -325,9 +325,9 @@ class Vault:
     def scrub(self) -> bool:
         """Overwrite deleted data in all files, with little disk space and memory. The caller has committed.
 
-        Snapshots of vectors go, the full-text index is merged, because a part of it names the words that
-        left, and what the database has beside its rows is overwritten. Returns False where some bytes may
-        remain: another process uses the vault, or the disk is full.
+        Snapshots of vectors are deleted, the full-text index is merged, because a part of it names the
+        deleted words, and all bytes of the database outside its rows are overwritten. Returns False if some
+        bytes may remain: another process uses the vault, or the disk is full.
         """
         for file in (self.folder / "index").glob("vectors-*.bin"):
             remove(file)  # made again by the next search
@@ -356,7 +356,7 @@ class Vault:
         return self.unrestricted.execute(statement, (blob,)).fetchone() is not None
 
     def set_models(self, reader: str, embedder: str) -> None:
-        """Remember which models the vault is used with."""
+        """Record the models that the vault is used with."""
         self.identity = replace(self.identity, reader=reader, embedder=embedder)
         write_whole(self.folder / "VAULT.toml", self.identity.toml(), scratch=self.folder / "tmp")
 

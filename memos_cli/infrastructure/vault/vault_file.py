@@ -56,7 +56,7 @@ class _Models:
 
 @dataclass(frozen=True, slots=True)
 class _VaultFile:
-    """VAULT.toml as it is written: tables and their keys."""
+    """The tables and keys of VAULT.toml."""
 
     format: int
     id: str
@@ -66,7 +66,7 @@ class _VaultFile:
 
 
 def _toml_text(text: str) -> str:
-    """Return ``text`` as a TOML basic string: one of JSON, but for DEL, which TOML escapes."""
+    """Return ``text`` as a TOML basic string: a JSON string, with DEL escaped, too."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -111,10 +111,10 @@ def guard(
     what: str = "a vault",
     hint: str = "replace it with the file it points to",
 ) -> None:
-    """Refuse a vault with symbolic links, or (unless ``is_open``) one that everybody may write to.
+    """Refuse a vault with symbolic links, or (unless ``is_open``) with files that everybody may write to.
 
-    Anyone who can write to it decides what is in prompts. ``names`` are those in another folder, which
-    ``what`` and ``hint`` name. Raises Refused; missing files are accepted.
+    Anyone who can write to a vault decides what is in prompts. ``names`` are the files to check in another
+    kind of folder, which ``what`` and ``hint`` describe. Raises Refused; missing files are accepted.
     """
     for path in (folder, *(folder / name for name in names)):
         try:
@@ -131,7 +131,7 @@ def guard(
 
 
 class Lock(Protocol):
-    """Finds the key of an encrypted vault, and makes one for a new vault."""
+    """An object that finds the key of an encrypted vault, and makes one for a new vault."""
 
     @property
     def is_named(self) -> bool:

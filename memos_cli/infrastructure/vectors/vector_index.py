@@ -1,9 +1,9 @@
 """The vector index: a memory-mapped snapshot of the ``vector`` table, and the rows added since.
 
-The table in ``memos.db`` is the truth; the file ``index/vectors-E.bin`` (E: the embedder's row) can be
-deleted at any time and is rebuilt from it. A search takes candidates from the snapshot and all rows that are
-newer than it, and scores them by the table: a row that was deleted since drops out, and a snapshot that is
-damaged or of another database is ignored.
+The table in ``memos.db`` is authoritative; the file ``index/vectors-E.bin`` (E: the embedder's row) can be
+deleted at any time and is rebuilt from it. A search takes candidates from the snapshot and all newer rows,
+and scores them by the table: rows that were deleted since are skipped, and a snapshot that is damaged or of
+another database is ignored.
 
 A vector is stored as int8 codes with one scale: ``value = code * scale``. A small snapshot has the codes; a
 large one has one bit for each dimension (the sign), scanned by Hamming distance, column by column.
@@ -42,14 +42,14 @@ _PART = 8192  # rows in memory at once
 
 
 def encode(vectors: Floats) -> list[bytes]:
-    """Unit vectors, shape (n, d), as they are stored: a little-endian float32 scale and d int8 codes."""
+    """Encode unit vectors, shape (n, d), for storage: a little-endian float32 scale and d int8 codes."""
     scales = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / 127
     codes = np.rint(vectors / scales[:, None]).astype(np.int8)
     return [scale.tobytes() + code.tobytes() for scale, code in zip(scales.astype("<f4"), codes, strict=True)]
 
 
 def decode(data: Sequence[bytes], dimension: int) -> Floats:
-    """Return stored vectors as floats, shape (n, d); one of another length is all zeros."""
+    """Decode stored vectors as floats, shape (n, d); one of another length becomes zeros."""
     blank = bytes(4 + dimension)
     rows = [(0, 0, each if len(each) == len(blank) else blank) for each in data]
     table = _rows(rows, dimension)
@@ -68,8 +68,10 @@ class Near:
 
     @property
     def meaning(self) -> float:
-        """The best sentence and the whole, half each: on conversations, of ten nearest turns 13 % more are
-        evidence than by one vector of the whole turn, 1 % more than by the best sentence alone."""
+        """The mean of the cosines of the best sentence and of the whole. On conversations, of ten nearest
+        turns 13 % more are evidence than with one vector of the whole turn, and 1 % more than with the best
+        sentence alone.
+        """
         return (self.best + self.mean) / 2
 
 
@@ -86,7 +88,7 @@ def stored(db: Connection, embedder: int, cube: int) -> Floats | None:
 
 
 def compare(db: Connection, embedder: int, query: Floats, cubes: Sequence[int]) -> dict[int, Near]:
-    """Return the similarity of each cube to the unit vector ``query``; without a vector it is left out."""
+    """Return the similarity of each cube to the unit vector ``query``; leave out cubes without a vector."""
     found: dict[int, Near] = {}
     for marks, part in in_lists(cubes):
         rows = db.execute(
@@ -133,7 +135,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The file, memory-mapped: all rows up to ``newest``, either with their codes or with their signs."""
+    """The memory-mapped file: all rows up to ``newest``, either with their codes or with their signs."""
 
     newest: int
     numbers: Numbers
@@ -159,8 +161,7 @@ class Snapshot:
 def nearest(
     db: Connection, files: Snapshots, embedder: int, query: Floats, k: int, allowed: list[int] | None = None
 ) -> list[tuple[int, float]]:
-    """Return the cubes nearest to the unit vector ``query`` by their sentences: (cube, cosine of its nearest
-    sentence), best first.
+    """Return the cubes whose sentences are nearest to the unit vector ``query``: (cube, cosine), best first.
 
     ``allowed`` restricts the search to these cubes.
     """
@@ -184,7 +185,7 @@ def nearest(
 
 
 def load(files: Snapshots, embedder: int, dimension: int) -> Snapshot | None:
-    """Return the snapshot; None if it is missing, incomplete or damaged.
+    """Load the snapshot; None if it is missing, incomplete or damaged.
 
     A process verifies a file once, and then compares the file's stamp.
     """
@@ -270,7 +271,7 @@ def _distinct(found: Iterable[tuple[int, float]], k: int) -> list[tuple[int, flo
 
 
 def _packed(parts: Iterator[Rows], count: int, dimension: int) -> NDArray[np.uint8]:
-    """The bytes of a snapshot of ``count`` rows, which are in memory only once."""
+    """Return the bytes of a snapshot of ``count`` rows, without a second copy in memory."""
     form = _BITS if count > _BITS_FROM else _CODES
     places, end = _layout(count, dimension, form)
     data = np.zeros(end, np.uint8)
@@ -291,7 +292,7 @@ def _packed(parts: Iterator[Rows], count: int, dimension: int) -> NDArray[np.uin
 
 
 def _layout(count: int, dimension: int, form: int) -> tuple[list[tuple[int, int, str]], int]:
-    """Return where each column is: [(first byte, bytes, NumPy type)], and the length of the file."""
+    """Return the place of each column: [(first byte, bytes, NumPy type)], and the length of the file."""
     sizes = [(8, "<i8"), (8, "<i8")]
     sizes += [(8 * -(-dimension // 64), "<u8")] if form == _BITS else [(4, "<f4"), (dimension, "i1")]
     places, at = [], _ALIGN
@@ -309,7 +310,7 @@ def _sum(data: NDArray[np.uint8]) -> int:
 def _table(
     db: Connection, embedder: int, dimension: int, *, since: int = 0, until: int = 2**63 - 1
 ) -> Iterator[Rows]:
-    """Yield the rows of one embedder in order, some thousands at a time."""
+    """Yield the rows of one embedder in order, in batches of some thousands."""
     while True:
         rows = db.execute(
             """SELECT n, cube, data FROM vector
@@ -324,7 +325,7 @@ def _table(
 
 
 def _numbered(db: Connection, embedder: int, dimension: int, numbers: Numbers) -> Rows:
-    """Return those rows with these numbers that the table still has."""
+    """Return the rows with these numbers that still exist in the table."""
     rows = []
     for marks, part in in_lists(numbers.tolist()):
         rows += db.execute(
@@ -359,7 +360,7 @@ def _signs(vectors: Codes | Floats) -> Bits:
 
 
 def _distances(bits: Bits, query: Bits) -> NDArray[np.uint16]:
-    """Return the Hamming distance of each row; in blocks that stay in the processor's cache."""
+    """Return the Hamming distance of each row, computed in blocks that fit into the processor's cache."""
     total = np.zeros(bits.shape[1], np.uint16)
     for start in range(0, bits.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -369,7 +370,7 @@ def _distances(bits: Bits, query: Bits) -> NDArray[np.uint16]:
 
 
 def _smallest(values: NDArray[np.generic], k: int) -> Numbers:
-    """Return the places of the ``k`` smallest values, unordered."""
+    """Return the indices of the ``k`` smallest values, unordered."""
     if k >= len(values):
         return np.arange(len(values))
     if values.dtype != np.uint16:

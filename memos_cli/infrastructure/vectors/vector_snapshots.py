@@ -1,4 +1,4 @@
-"""Where the snapshots of vectors lie; ``vector_index.py`` knows what is in them. Loads no NumPy by itself."""
+"""The files of vector snapshots; ``vector_index.py`` defines their content. Loads no NumPy by itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """The files ``vectors-E.bin`` of a folder; of an encrypted vault they are encrypted."""
+    """The files ``vectors-E.bin`` of a folder, encrypted if the vault is."""
 
     folder: Path
     cipher: Cipher | None = None
@@ -28,7 +28,7 @@ class Snapshots:
         return self.folder / f"vectors-{embedder}.bin"
 
     def stamp(self, embedder: int) -> tuple[int, ...]:
-        """Return what distinguishes one state of a file from another; the same for missing files."""
+        """Return a stamp that changes with the file; it is the same for all missing files."""
         try:
             found = self.path(embedder).stat()
         except OSError:

@@ -1,4 +1,4 @@
-"""Access: what a caller may do with a memory, and the rules, groups and tokens that decide it."""
+"""Access: the rights of a caller on memories, and the rules, groups and tokens behind them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def principal_named(name: str, *kinds: str) -> str:
 
 
 class Access:
-    """What a caller may do in a vault, and its rules for others."""
+    """The rights of a caller in a vault, and its rules for others."""
 
     def __init__(self, vault: Vault, caller: Caller, clock: Callable[[], int]) -> None:
         self._vault, self.caller, self._clock = vault, caller, clock
@@ -92,7 +92,7 @@ class Access:
         return [*{cube.n: cube for cube in (self.get(id, right) for id in ids)}.values()]
 
     def require(self, cubes: Sequence[Cube], right: Right) -> None:
-        """Raise Refused, and leave it in the audit, unless the caller has ``right`` on all of ``cubes``."""
+        """Raise Refused, and record it in the audit, unless the caller has ``right`` on all of ``cubes``."""
         is_capped = right not in self.caller.most
         for cube in cubes:
             if is_capped or cube.owner != self.caller.principal or cube.payload != "plaintext":
@@ -142,7 +142,7 @@ class Access:
     def explain(self, id: str, principal: str) -> tuple[Cube, str, dict[str, Decision]]:
         """Return the decision on each right of a principal ("": the caller) on a memory.
 
-        What others may do with a memory is returned only to those who may share it.
+        The rights of others on a memory are returned only to callers who may share it.
         """
         name = principal_named(principal) if principal else self.caller.principal
         is_own = name == self.caller.principal
@@ -248,9 +248,10 @@ class Access:
         return self._may_give(giver, Target(rule.kind, rule.target, rule.owner), rule.right, others)
 
     def _may_give(self, giver: Caller, aim: Target, right: str, granted: Sequence[Rule]) -> bool:
-        """Return whether ``giver`` owns what ``aim`` names, or was granted it with the right to share.
+        """Return whether ``giver`` owns the memories of ``aim``, or was granted them with the right to share.
 
-        Who may share gives read, and write where it has that; only an admin gives share and admin.
+        A principal that may share can grant read, and write if it has that; only an admin grants share and
+        admin.
         """
         if giver.principal == aim.owner:
             return True
@@ -302,7 +303,7 @@ class Access:
         return found
 
     def join(self, group: str, principals: Sequence[str], *, remove: bool = False) -> int:
-        """Put principals into a group, or take them out. Returns how many that changed."""
+        """Add principals to a group, or remove them. Returns how many changed."""
         self.require_maker("change groups")
         if not remove:
             self._require_lasting("the membership")

@@ -1,4 +1,4 @@
-"""What rules are about: which memories, and which right."""
+"""The targets of rules: memories and rights."""
 
 from __future__ import annotations
 

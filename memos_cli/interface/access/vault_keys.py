@@ -36,7 +36,7 @@ _COMMENT = "# The key of a memos vault. Anyone who has it can read the vault; wi
 
 @dataclass(slots=True)
 class KeyKeeper:
-    """Where keys are, for ``Vault.open`` and ``Vault.create``."""
+    """The places of keys, for ``Vault.open`` and ``Vault.create``."""
 
     file: Path | None
     """The key file that the user names, over the one that the vault remembers."""

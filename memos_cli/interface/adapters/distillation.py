@@ -49,7 +49,7 @@ class Prepared:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many lessons it has, by kind."""
+        """The number of its lessons, by kind."""
         return count_kinds(self.lessons)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -156,7 +156,7 @@ def _asker(session: Session) -> Reader | None:
 
 
 def distil(session: Session, prepared: Prepared, options: TrainOptions, watch: Watch) -> Distilled:
-    """Train, examine, and keep. An adapter that is there and good is not trained again."""
+    """Train an adapter, test it and store it. An adapter that exists and is good is not trained again."""
     session.access.require_writer()
     engine, settings = session.local_engine, session.settings
     model = session.fingerprint(engine)["model"]
@@ -195,10 +195,10 @@ def _known(session: Session, prepared: Prepared, fingerprint: Mapping[str, str])
 
 
 def gate(session: Session, id: str, on_part: Callable[[int], None]) -> dict[str, Any]:
-    """Run the gate of an adapter again, with today's thresholds and the reader of now.
+    """Run the gate of an adapter again, with the current thresholds and the current model.
 
-    With the model that it was made for, the outcome decides whether it is used from now on. With another one,
-    it only tells.
+    With the model that it was made for, the result decides whether it is used from now on. With another
+    model, the result is only returned.
     """
     return examine_again(session, named(session, id), session.principal, on_part)
 
@@ -236,8 +236,7 @@ def examine_again(
 def verbalise(session: Session, adapter: Adapter) -> list[str]:
     """Ask an adapter whose memories are gone its own questions, and store the answers as memories.
 
-    They become memories of their own, with the tag ``verbalised``; what it says may be wrong. Returns the
-    ids.
+    They become new memories with the tag ``verbalised``; the answers may be wrong. Returns the ids.
     """
     engine = session.local_engine
     model = session.fingerprint(engine)["model"]
@@ -273,7 +272,7 @@ def named(session: Session, id: str) -> Adapter:
 
 
 def _route(session: Session, numbers: frozenset[int], lessons: Sequence[Lesson]) -> Route:
-    """Ask the scheduler, with the adapter of these memories and lessons at hand."""
+    """Run the scheduler as if the adapter of these memories and lessons were stored."""
     from memos_cli.interface.ask.planning import Trial, make_plan_for
     from memos_cli.interface.ask.request import read_request
 

@@ -1,4 +1,4 @@
-"""Answer one question: by quoting memories, or by a model that reads them."""
+"""Answer one question: by quoting memories, or with a model that reads them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def query(
 
 
 def answer_request(session: Session, request: Request, *, is_quoted: bool) -> Answer:
-    """Answer a request, and record in the audit what the user sees."""
+    """Answer a request, and record the shown memories in the audit."""
     if is_quoted:
         answer = _quote(session, request)
     else:
@@ -60,7 +60,7 @@ def answer_request(session: Session, request: Request, *, is_quoted: bool) -> An
 
 
 def explain(session: Session, question: str, *, filter: Filter, options: AnswerOptions) -> Plan:
-    """Return the plan of ``query``, and which state it would use, without loading the model or a state."""
+    """Return the plan of ``query`` and the state that it would use, without loading the model or a state."""
     request = read_request(session, question, promptable(session, filter), options)
     if is_quoted(session, request):
         plan = make_plan_for(session, None, request)
@@ -106,7 +106,7 @@ def _answer_without_adapters(session: Session, request: Request) -> Answer:
 
 
 def _quote(session: Session, request: Request) -> Answer:
-    """Answer with the sentences of memories that answer best. Opens no model."""
+    """Answer with the best sentences of memories. Opens no model."""
     plan = make_plan_for(session, None, request)
     quotes = choose_quotes(plan.chosen, words=session.settings.query_words, disputed=plan.disputed)
     dated = {label for pair in plan.disputed for label in pair}
@@ -132,7 +132,7 @@ def _line(quote: Quote, *, is_dated: bool) -> str:
 
 
 def quote_line(author: str, text: str) -> str:
-    """Return a quoted sentence for an answer: with its speaker, and wrapped lines joined."""
+    """Return a quoted sentence for an answer, with its speaker and with wrapped lines joined."""
     said = text if text.lstrip().startswith(_CODE) else _WRAP.sub(_unwrapped, text)
     return f"{author}: {said}" if author else said
 

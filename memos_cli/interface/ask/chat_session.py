@@ -1,7 +1,7 @@
 """A chat with memory: each question gets its own plan, and can depend on earlier turns.
 
-The conversation stays in the model's own cache, so that each turn reads only what is new. While the user
-reads an answer, the model reads it too, in the same batches as in the next prompt.
+The conversation stays in the model's own cache, so that each turn reads only new tokens. While the user reads
+an answer, the model reads it too, in the same batches as in the next prompt.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from memos_cli.operation.ask.grounding import cited_labels, used
 from memos_cli.zones import show_time
 
 _STATED = "stored as a statement, so later questions find it; end a question with ?"
-"""What a user learns whose line got no answer: it may have been no question."""
+"""The note for a line without an answer: it may have been no question."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTurn:
-    """An answer in a chat. ``answer.tokens`` counts how much of the prompt was read for it."""
+    """An answer in a chat. ``answer.tokens`` counts the tokens of the prompt that were read for it."""
 
     answer: Answer
     turn: int
@@ -141,7 +141,7 @@ class Chat:
         return ChatTurn(answer, self._count, ids, ahead, folded, request.follows is not None, tuple(notes))
 
     def _request(self, question: str, is_stopped: Callable[[], bool]) -> tuple[Request, int, bool]:
-        """Read a question; return it, how many turns were folded for it, and whether it is quoted."""
+        """Parse a question. Returns it, how many turns were folded for it, and whether quotes answer it."""
         session, options = self.session, replace(self.options, log=self.saves and self.options.log)
         last = self.turns[-1] if self.turns else None
         filter = promptable(session, self.filter)
@@ -158,7 +158,9 @@ class Chat:
         return replace(in_prompt, own=self._stored_turns()), folded, False
 
     def _with_earlier_sources(self, answer: Answer) -> Answer:
-        """Return a written answer with the memories of earlier turns that it cites or uses among its own."""
+        """Return a written answer, with the memories of earlier turns that it cites or uses added to its
+        own.
+        """
         cited, chosen = cited_labels(answer.answer), answer.plan.chosen
         known = {item.hit.cube.n for item in chosen}
         more = tuple(
@@ -170,7 +172,7 @@ class Chat:
         return replace(answer, plan=replace(answer.plan, chosen=(*chosen, *more)), order=order)
 
     def _used(self, text: str, request: Request) -> frozenset[int]:
-        """Return the memories that a text was made from, as far as their words are in it, by row number."""
+        """Return the memories whose words a text uses, by row number."""
         found = [hit.cube for result in request.found.values() for hit in result.hits]
         found += [item.hit.cube for item in self._conversation.memories.values()]
         return frozenset(cube.n for cube in found if used(text, cube.text))
@@ -181,9 +183,10 @@ class Chat:
         return frozenset(queries.by_ids(self.session.vault.connection, ids).values()) if ids else frozenset()
 
     def _drop_unusable(self) -> None:
-        """Remove from the prompt the turns that were made from a memory that may no longer be used.
+        """Remove turns from the prompt if they were made from a memory that may no longer be used.
 
-        It may be forgotten, changed, hidden, in quarantine or expired since, also by another process.
+        The memory may have been forgotten, changed, hidden, quarantined or expired since, also by another
+        process.
         """
         session, chat = self.session, self._conversation
         read = {n: item.hit.cube for n, item in chat.memories.items()}
@@ -205,7 +208,7 @@ class Chat:
     # --- the model's cache -----------------------------------------------------------------------------
 
     def _read_ahead(self, engine: Engine) -> None:
-        """Start to read the answer that was just written, for the next turn."""
+        """Start to read the last answer, for the next turn."""
         chat = self._conversation
         prompt = chat.prompt(engine, "", (), self.options.system)
         whole = len(prompt.prefix) - len(prompt.prefix) % engine.batch
@@ -253,7 +256,7 @@ class Chat:
         self._pending.append(_PendingTurn(turn.number, draft, tuple(turn.made_from) if is_answer else ()))
 
     def _store(self) -> list[str]:
-        """Store the pending turns; return notes. What cannot be stored now stays pending."""
+        """Store the pending turns; return notes. Turns that cannot be stored now stay pending."""
         pending = self._pending
         try:
             ids, notes = store_turns(
@@ -298,7 +301,7 @@ class Chat:
         return save(self.session, text, "memos-chat", "fact", "", NewMemoryFields(), "")
 
     def find(self, what: str) -> tuple[str, ...]:
-        """Return the ids that ``/forget`` names: of the last turn (""), this ``chat``, a source, or an id."""
+        """Return the ids that ``/forget`` names: by the last turn (""), this ``chat``, a source, or an id."""
         if what == "":
             return tuple(id for turn in self.turns[-1:] for id in turn.ids)
         if what == "chat":
@@ -315,7 +318,7 @@ class Chat:
         """Forget the last turn (""), this ``chat``, a source of the last answer by its number, or an id.
 
         Answers that were made from a forgotten memory are forgotten too. Their turns are removed from the
-        chat and from the model's cache. Returns what was deleted from the vault, and the removed turns.
+        chat and from the model's cache. Returns the deleted memories, and the removed turns.
         """
         ids = self.find(what)
         forgotten = [forget(self.session, ids, None, dry_run=False)] if ids else []
@@ -367,7 +370,7 @@ class Chat:
 
 
 def may_save(session: Session) -> str:
-    """Return why a chat cannot be stored in a vault; "" if it can."""
+    """Return the reason why a chat cannot be stored in a vault; "" if it can."""
     try:
         session.access.require_writer()
     except MemosError as error:

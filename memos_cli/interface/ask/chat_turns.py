@@ -1,4 +1,4 @@
-"""The turns of ``memos chat`` as memories: how they are stored, and when one is evidence.
+"""The turns of ``memos chat`` as memories: their storage, and their use as evidence.
 
 A chat is a dialogue, like an imported one: its source is ``memos-chat:ID``, each question and each answer is
 a turn with its speaker, time and position. A model's answer comes from memories, so it is not a source
@@ -25,7 +25,7 @@ _AFTER_QUESTION = re.compile(r".*[?？؟;](?=\W|\Z)", re.DOTALL)
 
 
 def no_evidence(cube: Cube, request: Request) -> str:
-    """Return why a turn of a chat cannot answer a question; "" if it can, and for every other memory.
+    """Return the reason why a turn of a chat cannot answer a question; "" if it can, and for other memories.
 
     An answer can if the question is about the answers: "what did you recommend?"
     """
@@ -40,7 +40,7 @@ def no_evidence(cube: Cube, request: Request) -> str:
 
 
 def asks(text: str) -> bool:
-    """Return whether a turn only asks, or only requests a list or a summary, and states nothing."""
+    """Return whether a turn is only a question, or only requests a list or a summary."""
     question = _AFTER_QUESTION.match(text)
     if question is not None:
         return len(content_words(text[question.end() :])) <= 1

@@ -1,7 +1,7 @@
 """Date the events that questions name ("before I moved to Berlin") from memory.
 
-A memory dates an event if it matches the event well, and says a time or has one. If none does, the question
-has no time.
+A memory dates an event if it matches the event well, and its text or its own fields have a time. If no memory
+does, the question has no time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from memos_cli.zones import local_zone
 SURE = 0.6
 """The least relevance of a memory that dates an event."""
 ASKED = 5
-"""How many memories may date it."""
+"""The maximum memories that may date it."""
 
 
 def resolve_times(session: Session, parsed: Parsed, filter: Filter) -> tuple[MemoryCall, tuple[str, ...]]:
-    """Return what a question asks for, with the time of the event that it names; and a note on that."""
+    """Return a parsed question with the time of the event that it names, and a note on that."""
     event = parsed.event
     if event is None:
         return parsed.call, ()
@@ -40,7 +40,7 @@ def resolve_times(session: Session, parsed: Parsed, filter: Filter) -> tuple[Mem
 
 
 def _period_of(cube: Cube) -> tuple[int, int] | None:
-    """Return the time that a memory says, or else the day of its own time; None without both."""
+    """Return the time in the text of a memory, or else the day of its own time; None without both."""
     then = cube.created if cube.time is None else cube.time
     zone = local_zone()
     after, before = parse_range(cube.text, now=then, zone=zone) or (None, None)

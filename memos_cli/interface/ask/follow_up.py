@@ -1,8 +1,8 @@
-"""Search for a question that depends on what was said before it: "and when was that?"
+"""Search for a question that depends on earlier turns: "and when was that?"
 
-A question with few topics of its own is searched three times: alone, after the question before it, and
-after the answer before it. A memory counts as its best search says; but one that only the earlier words lead
-to must have something to do with the new question too, if that has a topic.
+A question with few topics of its own is searched three times: alone, together with the previous question, and
+together with the previous answer. A memory gets its best score; but if only the earlier words find it, it
+must also match the new question, if that has a topic.
 """
 
 from __future__ import annotations
@@ -46,10 +46,9 @@ class Follows:
 
 
 def follow_up(call: MemoryCall, last: Turn) -> tuple[MemoryCall, Follows | None]:
-    """Return what a question asks for after ``last``, and the earlier texts that its search needs.
+    """Return a parsed question that follows ``last``, and the earlier texts that its search needs.
 
-    Without a topic of its own, a question takes the topics of the one before it, and also its time unless it
-    names one.
+    A question without a topic takes the topics of the previous one, and also its time unless it names one.
     """
     words = _WORD.findall(call.question.casefold())
     is_foreign = len(words) <= _SHORT and not STOP_WORDS.intersection(words)
@@ -70,7 +69,9 @@ def follow_up(call: MemoryCall, last: Turn) -> tuple[MemoryCall, Follows | None]
 def retrieve_after(
     session: Session, sought: str, call: MemoryCall, follows: Follows | None, *, filter: Filter, k: int
 ) -> SearchResult:
-    """Return the ``k`` best memories for the words ``sought``, searched alone and after earlier texts."""
+    """Return the ``k`` best memories for the words ``sought``, searched alone and together with earlier
+    texts.
+    """
     alone = retrieve(session, sought, call, filter=filter, k=k, aside=call.when)
     if follows is None:
         return alone

@@ -31,7 +31,9 @@ from memos_cli.operation.states.activation import Restored
 
 @dataclass(slots=True)
 class _Written:
-    """The text of a model, why it stopped, and the times of the read memories and of the first token."""
+    """The text of a model, the reason why it stopped, and the times of reading memories and of the first
+    token.
+    """
 
     text: str = ""
     stopped: str = "end"
@@ -45,7 +47,7 @@ class _Written:
 def generate(session: Session, request: Request) -> Answer | None:
     """Plan, fill the prompt, and generate; record which memories were used.
 
-    None, and nothing is shown or recorded, if an adapter gives an answer that it was not trained on.
+    Returns None, and shows and records nothing, if an adapter gives an answer that it was not trained on.
     """
     parsed = time.perf_counter()
     engine = session.engine
@@ -114,7 +116,9 @@ def _run(
     plan: Plan,
     attached: list[tuple[LoadedAdapter, float]],
 ) -> tuple[Plan, _Written | None]:
-    """Run the model on the prompt of a plan, after a saved state if one fits; None as in ``generate``."""
+    """Run the model on the prompt of a plan, after a matching saved state, if any; None as in
+    ``generate``.
+    """
     _audit_sending(session, engine, plan)
     plan, prompt = _prompt(engine, plan, request)
     tokens = [*prompt.prefix, *prompt.question]
@@ -135,7 +139,7 @@ def _run(
 
 
 def _find_unsupported(request: Request, plan: Plan, written: _Written) -> tuple[str, ...]:
-    """Return the facts of an answer that nothing in its prompt contains; see ``Answer.unsupported``."""
+    """Return the facts of an answer that are not in its prompt; see ``Answer.unsupported``."""
     if not written.counts:
         return ()
     read = [memory_text(item.hit.cube) for item in plan.chosen]
@@ -153,7 +157,9 @@ def _write(
     attached: list[tuple[LoadedAdapter, float]],
     on_text: Callable[[str], None],
 ) -> _Written:
-    """Read a prompt, of which the engine may have some, and write the answer, until the user stops it."""
+    """Read the rest of a prompt that the engine may have in part, and write the answer, until the user stops
+    it.
+    """
     options, settings, written = request.options, session.settings, _Written()
     temperature = settings.query_temperature if options.temperature is None else options.temperature
 
@@ -194,13 +200,17 @@ class _Stopped(Exception):
 
 
 def _may_converse(engine: Engine, request: Request) -> bool:
-    """Return whether the model answers without a memory: in a chat, unless a small model would invent it."""
+    """Return whether the model answers without memories: in a chat, unless the model is small and would
+    invent facts.
+    """
     chat = request.conversation
     return chat is not None and (bool(chat.turns) or cites(engine))
 
 
 def foresee(session: Session, request: Request) -> Plan:
-    """Return the plan of ``generate``, and which state it would use, without loading the model or a state."""
+    """Return the plan of ``generate`` and the state that it would use, without loading the model or a
+    state.
+    """
     with session.open_vocabulary() as engine:
         plan = make_plan_for(session, engine, request)
         plan = replace(plan, notes=plan.notes + tuple(f"engine: {each}" for each in engine.limitations))
@@ -216,7 +226,7 @@ def foresee(session: Session, request: Request) -> Plan:
 
 
 def _audit_sending(session: Session, engine: Engine, plan: Plan) -> None:
-    """Record which memories another machine gets, before it gets them. Raises Unwritable."""
+    """Record the memories that are sent to another machine, before they are sent. Raises Unwritable."""
     if engine.host:
         cubes = {item.hit.cube.id: item.hit.cube for item in plan.chosen if item.form != "adapter"}
         with session.change() as change:
@@ -235,7 +245,7 @@ def _prompt(engine: Engine, plan: Plan, request: Request) -> tuple[Plan, Prompt]
 
 
 def _learned_answers(session: Session, plan: Plan) -> list[str]:
-    """Return the answers that the adapters of a plan were trained on; none if the right one is unknown."""
+    """Return the answers that the adapters of a plan were trained on; none if the correct one is unknown."""
     known = _adapters_by_id(session) if plan.adapters else {}
     answers: list[str] = []
     for each in plan.adapters:

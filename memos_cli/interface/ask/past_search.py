@@ -1,4 +1,4 @@
-"""Search and list the memories of a vault as they were at a time."""
+"""Search and list the memories of a vault as of a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BY_WORDS = "searched by words alone: vectors are those of now"
 
 
 def list_memories(session: Session, filter: Filter, limit: int, newest: bool, at: int) -> list[Cube]:
-    """Return the memories that passed ``filter`` at the time ``at``, as they were then."""
+    """Return the memories that matched ``filter`` at the time ``at``, as they were then."""
     with Snapshot(session.vault, at) as past:
         found = list(queries.cubes(past.connection, filter, now=at, limit=limit, newest=newest))
     session.audit_reads("list", found)
@@ -21,7 +21,7 @@ def list_memories(session: Session, filter: Filter, limit: int, newest: bool, at
 
 
 def search(session: Session, query: str, filter: Filter, k: int, at: int) -> SearchResult:
-    """Return the memories that a search found at the time ``at``, by words."""
+    """Search the memories as of the time ``at``, by words."""
     with Snapshot(session.vault, at) as past:
         hits = find(past, query, filter=filter, k=k, now=at, embedder=None, balance=0.0,
                     least=session.settings.query_relevance)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Plan which memories serve one question: MemReader, MemOperator and MemScheduler of the MemOS paper."""
+"""Plan the memories for one question: MemReader, MemOperator and MemScheduler of the MemOS paper."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Trial:
     repertoire: Repertoire
 
     def learned(self, question: Floats) -> Learned:
-        """Return it as a plan may attach it for a question, given as a unit vector."""
+        """Return the adapter in the form of a plan, for a question as a unit vector."""
         return Learned("trial", "trial", self.cubes, likeness=self.repertoire.likeness(question))
 
 
@@ -66,7 +66,7 @@ def make_plan_for(
     """Choose the memories for the prompt of the model, or, without an ``engine``, for quoting.
 
     ``counts`` gives their tokens without an engine. ``trial`` is an adapter that replaces all others, to test
-    whether it would be attached. Raises UsageError if the context is too small.
+    whether a plan attaches it. Raises UsageError if the context is too small.
     """
     settings, call, chat = session.settings, request.call, request.conversation
     if engine is not None:
@@ -93,7 +93,7 @@ def make_plan_for(
             found = retrieve_after(session, sought, call, request.follows, filter=filter, k=CANDIDATES)
             request.found[sought, filter] = found
         documents, learned, misses = _faster_forms(session, engine, request, found.hits, filter, pins, trial)
-        hits, unfit = _sift(session, request, found.hits)
+        hits, unfit = _split_hits(session, request, found.hits)
         hits = _as_learned(hits, learned, settings.parametric_likeness)
         fixed = {cube.n for cube in (*pins, *(cube for each in documents for cube in each.cubes))}
         pairs = disputed(session, [hit for hit in hits if hit.cube.n not in fixed], relevance)
@@ -114,9 +114,9 @@ def make_plan_for(
 
 
 def _space(session: Session, engine: Engine | None, request: Request, budget: int) -> tuple[int, list[Cube]]:
-    """Return the tokens that a prompt has for memories, and the memories that are pinned in it.
+    """Return the number of tokens for memories in a prompt, and the memories that are pinned in it.
 
-    Without an engine, only a prompt for another program, with its own ``budget``, has pins.
+    Without an engine, only a prompt for another program, which has its own ``budget``, has pins.
     """
     options, chat = request.options, request.conversation
     if engine is None:
@@ -127,8 +127,8 @@ def _space(session: Session, engine: Engine | None, request: Request, budget: in
     return room, [*chat.pins] if chat else pinned(session, options.view, session.highest_sensitivity)
 
 
-def _sift(session: Session, request: Request, hits: Sequence[Hit]) -> tuple[list[Hit], list[LeftOut]]:
-    """Return the hits that may answer, and the others with the reason."""
+def _split_hits(session: Session, request: Request, hits: Sequence[Hit]) -> tuple[list[Hit], list[LeftOut]]:
+    """Split hits into those that may answer, and the others with the reason."""
     reasons = {hit.cube.n: reason for hit in hits if (reason := no_evidence(hit.cube, request))}
     evidence = [hit for hit in hits if hit.cube.n not in reasons]
     lacking = _without_quoted(session, request.call, evidence)
@@ -176,7 +176,7 @@ def _faster_forms(
     pins: Sequence[Cube],
     trial: Trial | None,
 ) -> tuple[list[Document], list[Learned], tuple[str, ...]]:
-    """Return the documents and adapters with some of ``hits``, and notes on those that cannot be used."""
+    """Return the documents and adapters that contain some of ``hits``, and notes on unusable ones."""
     if engine is None:
         return [], [], ()
     documents, problems = list[Document](), tuple[str, ...]()
@@ -190,7 +190,9 @@ def _faster_forms(
 
 
 def _without_quoted(session: Session, call: MemoryCall, hits: Sequence[Hit]) -> list[Hit]:
-    """Return the hits without a quoted topic if all matches are asked for; none if all hits lack it."""
+    """Return the hits without the quoted topic, if the question asks for all matches; none if all hits lack
+    it.
+    """
     if call.intent == "recall" or not call.quoted:
         return []
     numbers, holding = [hit.cube.n for hit in hits], set[int]()
@@ -219,7 +221,7 @@ def _warnings(plan: Plan) -> tuple[str, ...]:
 def _documents(
     session: Session, engine: Engine, hits: Sequence[Hit], filter: Filter, pins: Sequence[Cube]
 ) -> tuple[list[Document], tuple[str, ...]]:
-    """Return the documents with one of ``hits``, and a note if that of the best hit cannot be used.
+    """Return the documents with one of ``hits``, and a note if the document of the best hit cannot be used.
 
     A document can be used if all its memories match ``filter`` and it was made for this model.
     """
@@ -254,7 +256,8 @@ def _documents(
 def _learned(
     session: Session, engine: Engine, request: Request, hits: Sequence[Hit], filter: Filter
 ) -> tuple[list[Learned], tuple[str, ...]]:
-    """Return the adapters with one of ``hits`` or a pin, and a note if that of the best hit cannot be used.
+    """Return the adapters with one of ``hits`` or a pin, and a note if the adapter of the best hit cannot be
+    used.
 
     An adapter can be used if all its memories match ``filter``: its weights cannot leave one of them out.
     """
@@ -286,9 +289,9 @@ def _learned(
 
 
 def _as_learned(hits: Sequence[Hit], learned: Sequence[Learned], least: float) -> list[Hit]:
-    """Return the hits; one that answers a learned question like this one is as relevant as that is like it.
+    """Return the hits; raise the relevance of a hit to the likeness of a learned question that it answers.
 
-    A memory of several facts is hardly relevant to a question on one of them by its words and vectors.
+    By its words and vectors, a memory with several facts is hardly relevant to a question on one of them.
     """
     near = [each.likeness for each in learned if each.likeness and each.answers(least)]
     likeness = {each.source: round(each.value, 4) for each in near}
@@ -301,7 +304,9 @@ def _as_learned(hits: Sequence[Hit], learned: Sequence[Learned], least: float) -
 
 
 def _likenesses(session: Session, question: str) -> Callable[[Adapter], Likeness | None]:
-    """Return what tells how near a question is to those that an adapter has learned; None without vectors."""
+    """Return a function that compares a question with those that an adapter has learned; None without
+    vectors.
+    """
     from memos_cli.operation.adapters.routing import stored_repertoire
 
     try:
@@ -335,9 +340,9 @@ def _within(filter: Filter, call: MemoryCall) -> Filter:
 
 
 def _newer_first(hits: Sequence[Hit], pairs: Sequence[tuple[Cube, Cube]]) -> list[Hit]:
-    """Return ``hits`` with each pair side by side, the newer first, at the place of the better one.
+    """Return ``hits`` with the two of each pair side by side, the newer first, at the rank of the better one.
 
-    Both get the relevance of the better one, and a time: when they were stored, if they have none.
+    Both get the relevance of the better one; a memory without a time gets the time when it was stored.
     """
     order, by_number = [hit.cube.n for hit in hits], {hit.cube.n: hit for hit in hits}
     for newer, older in pairs:

@@ -1,8 +1,8 @@
-"""MemReader: a question, and what it asks of memory. Pure; no model is asked.
+"""MemReader: parse a question into a search of memory. Pure, and without a model.
 
-Rules over words, so that the same question always becomes the same call, in well under a millisecond.
-What they find guides a search (a time range restricts it, types and topics only rank); a question they
-do not understand is still searched by its words and its meaning.
+Rules over words, so that the same question always becomes the same call, in well under a millisecond. The
+result guides a search (a time range restricts it, types and topics only rank); a question that no rule
+matches is still searched by its words and its meaning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from memos_cli.interface.time.times import TimeRange, find_range
 _QUOTED = re.compile(
     r"“([^“”]{1,200})”|\"([^\"\n]{1,200})\"|「([^「」]{1,200})」|『([^『』]{1,200})』|《([^《》]{1,200})》"
 )
-_BLANK = "\ufffc"  # neither a letter nor a space: stands where something else was read already
+_BLANK = "\ufffc"  # neither a letter nor a space: replaces text that was parsed already
 
 _SUMMARIZE = re.compile(
     r"\bsummar(?:y|ies|i[sz](?:e|ed|es|ing))\b|\boverview\b|\brecap\b|\bsum up\b|\btl;?dr\b"
@@ -100,7 +100,7 @@ _CJK_REQUEST_WORDS = re.compile(
 )
 
 
-# Nouns for a kind of memory, where all of that kind are asked for: every one of them is called so.
+# Nouns for a kind of memory. If the question asks for all of a kind, they are no topics.
 _KIND_NOUNS = re.compile(
     r"^(?:meetings?|minutes|notes?|documents?|docs|files?|reports?|records?|entries)$"
     r"|会议(?:纪要|记录)|會議(?:紀要|記錄)|纪要|紀要|笔记|筆記|文档|文件|議事録|資料",
@@ -110,11 +110,11 @@ _KIND_NOUNS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event that a question names to say a time."""
+    """An event that a question names instead of a time."""
 
     anchor: Anchor
     call: MemoryCall
-    """What finds the event in memory."""
+    """The search for the event in memory."""
     dated: MemoryCall
     """What the question asks for once the event is dated; without its times yet."""
 
@@ -141,10 +141,10 @@ def parse(question: str, *, now: int, zone: tzinfo = UTC) -> Parsed:
 def read_question(
     question: str, *, now: int, zone: tzinfo = UTC, time: TimeRange | None = None
 ) -> MemoryCall:
-    """Return what ``question`` asks for: intent, time range, topics and types of memory. Never raises.
+    """Parse intent, time range, topics and types of memory from ``question``. Never raises.
 
-    ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. What stands in quotation marks
-    is a topic as a whole, and no time phrase. ``time`` is the time in it, if that is known.
+    ``now`` is in milliseconds; "yesterday" is a calendar day in ``zone``. A quoted phrase is one topic, and
+    never a time phrase. ``time`` is the time in it, if that is known.
     """
     unquoted = _QUOTED.sub(lambda match: _BLANK * len(match[0]), question)
     time = time or find_range(unquoted, now=now, zone=zone)

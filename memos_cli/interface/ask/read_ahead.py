@@ -18,11 +18,11 @@ NAME = "memos-read-ahead"
 
 
 class _Abandoned(Exception):
-    """The tokens that are read ahead are no longer needed."""
+    """Signal that the tokens read ahead are no longer needed."""
 
 
 class ReadAhead(Thread):
-    """Reads the start of the next prompt. Do not use the engine until this thread has ended."""
+    """A thread that reads the start of the next prompt. Do not use the engine until it has ended."""
 
     def __init__(self, engine: Engine, tokens: Sequence[int]) -> None:
         super().__init__(name=NAME, daemon=True)

@@ -28,7 +28,7 @@ def never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, and what was understood of it."""
+    """A question with its parsed form."""
 
     question: str
     filter: Filter
@@ -57,7 +57,7 @@ class Request:
 def read_request(
     session: Session, question: str, filter: Filter, options: AnswerOptions, last: Turn | None = None
 ) -> Request:
-    """Parse a question and date the events that it names; ``last`` is the turn of a chat before it.
+    """Parse a question and date the events that it names; ``last`` is the previous turn of the chat.
 
     Raises UsageError if the question is empty.
     """

@@ -22,10 +22,10 @@ from memos_cli.zones import local_zone
 def retrieve(
     session: Session, query: str, call: MemoryCall, *, filter: Filter, k: int, aside: str = ""
 ) -> SearchResult:
-    """Return the ``k`` best memories for ``query``, which is the question of ``call`` or taken from it.
+    """Return the ``k`` best memories for ``query``, which is the question of ``call`` or a part of it.
 
-    ``aside`` are words of the query that a relevant memory need not contain. It leaves no audit row: the
-    caller knows what is shown.
+    ``aside`` are words of the query that a relevant memory need not contain. It adds no audit row: the caller
+    knows what is shown.
     """
     db, now, settings = session.vault.connection, session.now(), session.settings
     filter = _without_chats(db, filter, call)
@@ -41,7 +41,7 @@ def retrieve(
 
 
 def _without_chats(db: Connection, filter: Filter, call: MemoryCall) -> Filter:
-    """Return a filter that leaves out what was asked and answered in chats, unless the question is about that.
+    """Return a filter that leaves out what chats asked and answered, unless the question is about that.
 
     These turns resemble a question more than its sources do: they would push the sources out of a search.
     """
@@ -52,12 +52,14 @@ def _without_chats(db: Connection, filter: Filter, call: MemoryCall) -> Filter:
 
 
 def asked_of(call: MemoryCall) -> Asked:
-    """Return what ranking uses of a question: its words, its time, and how to find the time in a text."""
+    """Return the input of ranking: the question's words, its time, and a function that finds the time in a
+    text.
+    """
     return Asked(call.question, call.after, call.before, _time_in)
 
 
 def _time_in(text: str, then: int) -> tuple[int | None, int | None] | None:
-    """Return the time that a text from the time ``then`` says, if any."""
+    """Return the time that a text names, if any; ``then`` is the time of the text."""
     return parse_range(text, now=then, zone=local_zone())
 
 
@@ -70,7 +72,7 @@ def has_vectors(session: Session) -> bool:
 
 
 def _embedder_in_use(session: Session) -> tuple[Embedder | None, tuple[str, ...]]:
-    """Return the embedder if the vault has vectors of it; else None, and a note if that limits the search."""
+    """Return the embedder if the vault has its vectors; else None, and a note if that limits the search."""
     # Vectors of memories that the caller may not read must not decide it.
     if session.by_words or not has_vectors(session):
         return None, ()

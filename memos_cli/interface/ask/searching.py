@@ -18,7 +18,7 @@ from memos_cli.zones import local_zone
 def search(
     session: Session, query: str, *, filter: Filter, k: int, aside: str, at: int | None, now: int | None
 ) -> SearchResult:
-    """Return the memories that match ``query`` best; or that a search found ``at`` a time, by words alone."""
+    """Return the memories that match ``query`` best; ``at`` a time in the past, by words only."""
     wanted, most = for_caller(session, filter), k or session.settings.search_k
     if at is None:
         found = find(session, query, wanted, most, aside=aside, now=now)

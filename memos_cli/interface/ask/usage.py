@@ -1,4 +1,4 @@
-"""Record which memories an answer used: their heat, the usage log, and the audit of prompts."""
+"""Record the use of memories in an answer: their heat, the usage log, and the audit of prompts."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def record_use(
     question: str = "",
     forms: Mapping[int, str] | None = None,
 ) -> None:
-    """Warm the memories that a model has read, the saved state that replaced some reading, and ``adapters``.
+    """Raise the heat of the memories that a model has read, of the saved state that it used, and of
+    ``adapters``.
 
     A ``question`` goes into the usage log, with the form in which the plan used each memory (by its row
-    number: ``text``, ``state`` or ``adapter``). Do nothing if the vault cannot be written now.
+    number: ``text``, ``state`` or ``adapter``). Does nothing if the vault cannot be written now.
     """
     now, half_life, state = session.now(), session.settings.heat_half_life, restored.cube
     heats = {c.n: heat_after_use(c.heat, c.last_hit, now=now, half_life=half_life) for c in cubes}
@@ -38,7 +39,7 @@ def record_use(
         change.use(heats)
         made = {adapter.cube: "adapter" for adapter in adapters}
         made |= {state.cube: "state"} if state and restored.loaded else {}
-        change.tell_reads({**(forms or {}), **made})
+        change.audit_prompt_reads({**(forms or {}), **made})
         if question:
             from memos_cli.interface.redaction.redaction import find_secrets, mask
 

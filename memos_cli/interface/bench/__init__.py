@@ -1,1 +1,1 @@
-"""Measure what the forms of memory gain on this machine."""
+"""Measure the speed-up by the forms of memory on this machine."""

@@ -19,14 +19,14 @@ _KEEPERS = ("Ada", "Ben", "Cleo", "Dora", "Emil", "Fay", "Gus")
 
 
 def keep_memories(memos: Memos, target: int) -> list[str]:
-    """Put memories into the vault whose prompt, up to the question, has ``target`` tokens, or few less.
+    """Add memories to the vault whose prompt, up to the question, has ``target`` tokens, or slightly fewer.
 
     Returns their ids. Raises UsageError when the instructions alone take more.
     """
     engine, options = memos.local_engine, IngestOptions(hints=ReadOptions(lines=True))
     sample = memos.ingest(options=options, text=_memory(0).encode(), embed=False).ids
     (cube,) = memos.access.get_many(sample)
-    memos.forget(sample, dry_run=False)  # it only showed how a memory of this kind stands in a prompt
+    memos.forget(sample, dry_run=False)  # it only showed the form of such a memory in a prompt
 
     def size(*texts: str) -> int:
         return len(make_prefix(engine, [], [replace(cube, text=text) for text in texts]))
@@ -36,7 +36,7 @@ def keep_memories(memos: Memos, target: int) -> list[str]:
     if room < 0:
         least = -(-(target - room) // engine.batch) * engine.batch
         raise UsageError(
-            f"{target} tokens have no room for a memory beside the instructions", f"--tokens {least}"
+            f"{target} tokens leave no room for a memory after the instructions", f"--tokens {least}"
         )
     for number in itertools.count(1):
         room -= costs(engine, [replace(cube, text=_memory(number))])[0]
@@ -57,7 +57,9 @@ def _memory(number: int) -> str:
 
 
 def write_question(engine: Engine, target: int) -> tuple[str, int]:
-    """A question on the memories of ``target`` tokens with the template's end, or as near, and its tokens."""
+    """Return a question on the memories that has about ``target`` tokens with the template's end, and its
+    tokens.
+    """
 
     def size(text: str) -> int:
         return len(engine.build_prompt(system="", memories=[], question=text).question)
@@ -68,7 +70,7 @@ def write_question(engine: Engine, target: int) -> tuple[str, int]:
 
 
 def _fill(text: str, units: Sequence[str], size: Callable[[str], int], target: int) -> str:
-    """``text`` with as many of ``units`` behind it as ``target`` tokens hold."""
+    """Append as many of ``units`` to ``text`` as fit into ``target`` tokens."""
     for unit in units:
         while size(text) < target and size(text + unit) <= target:
             text += unit

@@ -1,8 +1,8 @@
 """Time to first token: from a saved state, and from the text, measured side by side.
 
-Each length gets a vault of its own in a temporary folder. The ways that are compared take turns in one run,
-so that other load of the machine affects all alike. A state that was not used, or that led to another token
-than the text, ends the measurement: its figures would mean nothing.
+Each length gets its own vault in a temporary folder. The compared ways take turns in one run, so that other
+load on the machine affects all of them. The measurement ends if a state was not used, or if it gave another
+token than the text: its figures would be meaningless.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from memos_cli.operation.states.activation import StateCache
 from memos_cli.settings import Settings, key_of
 
 ROOM = 640
-"""Tokens of context beside memory and question: a batch of a GPU, and some."""
+"""Tokens of context in addition to memory and question: slightly more than a batch of a GPU."""
 LONG = 4096
 """Tokens from which two readings of the text are enough: each takes half a minute, and they differ little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Seconds that something took, over ``rounds``."""
+    """The seconds of one measurement, over ``rounds``."""
 
     median: float
     least: float
@@ -52,7 +52,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Cold:
-    """Whole commands in processes of their own: seconds to the first token, and to the end (``wall``)."""
+    """Whole commands in separate processes: seconds to the first token, and to the end (``wall``)."""
 
     text: Spread
     state: Spread
@@ -63,7 +63,7 @@ class Cold:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured with one length of memory. Times are to the first token, unless said otherwise."""
+    """The figures for one length of memory. Times are to the first token, unless said otherwise."""
 
     model: str
     asked: int
@@ -71,11 +71,13 @@ class Measured:
     tokens: int
     """Of instructions and memories."""
     held: int
-    """Of these, those that the state holds."""
+    """The tokens of these that the state contains."""
     question: int
     """Tokens of the question and of what the template puts after it."""
     decoded: int
-    """Tokens that are read after the state: the question, and those of the memories that it does not hold."""
+    """Tokens that are read after the state: the question, and the tokens of memories that are not in the
+    state.
+    """
     bytes: int
     build: float
     """Seconds that it took to make the state."""
@@ -85,7 +87,7 @@ class Measured:
     again: Spread
     """Its later uses: what was verified is still in memory."""
     resident: Spread
-    """The last question was on the same memories, and the model still holds them."""
+    """The time if the last question was on the same memories, and the model still has them."""
     floor: Spread
     """A plain read of the state's file, and then as ``resident``: no way to use a state can be quicker."""
     restore: Spread
@@ -113,12 +115,13 @@ def measure_first_token(
     on_note: Callable[[str], None] = lambda note: None,
     on_step: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Measured]:
-    """The figures of each of ``lengths`` (tokens of memory), as they come. No ``cold_rounds``: no commands.
+    """Yield the figures of each of ``lengths`` (tokens of memory). Without ``cold_rounds``, no commands are
+    run.
 
-    ``settings`` say which models are used and how; their vault is not touched. Unless they say otherwise,
-    all cores compute: with as many as are free just then, one command would not compare to the next.
-    ``text_rounds`` 0 means ``rounds``, and two for long memories. A length that the model was not trained
-    for is left out, with an ``on_note``. Raises ModelUnfit when the model's states are not exact.
+    ``settings`` name the models and their options; their vault is not touched. By default all cores are used:
+    with only the free ones, two commands could not be compared. ``text_rounds`` 0 means ``rounds``, and two
+    for long memories. A length that the model was not trained for is left out, with an ``on_note``. Raises
+    ModelUnfit if the model's states are not exact.
     """
     with tempfile.TemporaryDirectory(prefix="memos-bench-", ignore_cleanup_errors=True) as folder:
         for length in lengths:
@@ -189,7 +192,7 @@ def _ratio(one: float, other: float) -> float:
 def _time_in_process(
     memos: Memos, state: State, question: str, rounds: int, text_rounds: int, on_step: Callable[[int], None]
 ) -> tuple[dict[str, list[float]], int]:
-    """Seconds by what was done, and how many tokens are read after the state."""
+    """Return the seconds of each step, and the number of tokens that are read after the state."""
     engine, vault = memos.local_engine, memos.vault
     request = read_request(memos, question, Filter(), AnswerOptions(max_tokens=1))
     plan = make_plan_for(memos, engine, request)
@@ -259,9 +262,9 @@ def _require_one(answers: set[str]) -> None:
 
 
 def _return_memory() -> None:
-    """Give freed memory back, so that what is timed next gets it as fresh as a new process would.
+    """Return freed memory to the system, so that the next measurement gets fresh memory like a new process.
 
-    With glibc; elsewhere it does nothing.
+    It works with glibc; elsewhere it does nothing.
     """
     trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

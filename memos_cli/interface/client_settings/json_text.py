@@ -18,7 +18,7 @@ Path = Sequence[str | int]
 
 
 class NotReadable(MemosError):
-    """The text is not valid, or another value is in the place of ours."""
+    """The text is not valid, or there is another value in the place of the entry of memos."""
 
 
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
@@ -47,12 +47,12 @@ class _Container:
     members: tuple[_Member, ...]
 
     def find(self, key: str | int) -> int:
-        """The number of a member, -1 if there is none. Of two with one name, the last counts."""
+        """Return the index of a member, -1 if there is none. Of two with one name, the last counts."""
         return max((n for n, member in enumerate(self.members) if member.key == key), default=-1)
 
 
 class _Text:
-    """A text, and the same text without comments and last commas: every character stands where it was."""
+    """A text, and the same text with comments and trailing commas blanked: no character moves."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -149,7 +149,7 @@ def _insert(source: _Text, here: _Container, key: str | int, value: object) -> s
 
 
 def remove(text: str, path: Path) -> str:
-    """Return ``text`` without the value at ``path``, which is there."""
+    """Return ``text`` without the value at ``path``, which must exist."""
     source = _Text(text)
     place = 0
     for key in path[:-1]:

@@ -28,8 +28,9 @@ _Program = TypeVar("_Program")
 
 @dataclass(frozen=True, slots=True)
 class Status(Generic[_Program]):
-    """Whether a program starts memos. ``state`` is ``installed``, ``partly`` (some events of an agent are
-    missing), ``other`` (another command, or one that is gone), ``missing`` or ``unreadable``."""
+    """The status of memos in a program's settings. ``state`` is ``installed``, ``partly`` (some events of an
+    agent are missing), ``other`` (another command, or one that is gone), ``missing`` or ``unreadable``.
+    """
 
     program: _Program
     file: Path
@@ -47,7 +48,7 @@ class FileChange:
 
 
 def home_path(*parts: str, variable: str = "") -> Path:
-    """A path below the home folder; or the last part of it in the folder that ``variable`` names."""
+    """Return a path below the home folder; or its last part in the folder that ``variable`` names."""
     if variable and (named := os.environ.get(variable)):
         return Path(named).expanduser() / parts[-1]
     if (home := home_folder()) is None:

@@ -69,7 +69,9 @@ def _checked(kind: str, old: str, new: str, keys: Keys, entry: Entry | None) -> 
 
 
 def _is_bare(value: Any, keys: Keys) -> bool:
-    """Whether the table of ``keys`` is empty or missing: YAML and TOML cannot always tell these apart."""
+    """Return whether the table of ``keys`` is empty or missing: YAML and TOML cannot always distinguish
+    these.
+    """
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return not value

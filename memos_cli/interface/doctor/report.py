@@ -13,7 +13,7 @@ Check = Callable[[], Iterable["Line"]]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one check found."""
+    """The result of one check."""
 
     check: str
     """The name of the check."""

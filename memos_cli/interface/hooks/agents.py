@@ -35,12 +35,12 @@ def _answer_of_cursor(event: str, text: str) -> dict[str, Any]:
 
 
 def _command(event: str, command: str) -> Handler:
-    """A handler of Claude Code and Codex; its time is in seconds."""
+    """Return a handler for Claude Code and Codex; its timeout is in seconds."""
     return {"type": "command", "command": command, "timeout": 10 if event == START else 5}
 
 
 def _command_of_gemini(event: str, command: str) -> Handler:
-    """A handler of Gemini CLI; its time is in milliseconds."""
+    """Return a handler for Gemini CLI; its timeout is in milliseconds."""
     timed = _command(event, command)
     return {**timed, "name": "memos", "timeout": 1000 * timed["timeout"]}
 
@@ -52,7 +52,7 @@ class Agent:
     name: str
     title: str
     events: Mapping[str, str]
-    """What it calls each of our events."""
+    """Its name for each event of memos."""
     installed: tuple[str, ...]
     """The events that ``memos hook install`` adds: enough to recall, and to import each session."""
     file: tuple[str, ...]
@@ -74,7 +74,7 @@ class Agent:
     importers: tuple[str, ...] = ()
     """The kinds of import that its transcripts may be."""
     next_step: str = "start a new session"
-    """What the user has to do so that the agent loads the hooks."""
+    """The user's next step, so that the agent loads the hooks."""
 
 
 _CLAUDE_EVENTS = {START: "SessionStart", PROMPT: "UserPromptSubmit", STOP: "Stop", COMPACT: "PreCompact"}

@@ -1,4 +1,4 @@
-"""Add, update and remove our handlers in an agent's settings of hooks. Nothing else is changed."""
+"""Add, update and remove the handlers of memos in an agent's settings of hooks. Nothing else is changed."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _without(text: str, agent: Agent, kept: Sequence[str]) -> str:
 
 
 def _checked(edit: Callable[[str], str], agent: Agent) -> Callable[[str], str]:
-    """Return ``edit`` with a check that it changes nothing that is not ours."""
+    """Return ``edit`` with a check that it changes only the handlers of memos."""
 
     def change(text: str) -> str:
         new = edit(text)

@@ -1,4 +1,4 @@
-"""Import the session of an agent, in a process of its own that outlives the hook."""
+"""Import the session of an agent, in a separate process that outlives the hook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NICE = 10
 
 
 def import_arguments(call: Call) -> list[str]:
-    """Return the arguments of ``memos`` that import what is new in the session of a call.
+    """Return the arguments of ``memos`` that import the new turns in the session of a call.
 
     Raises UsageError if there is no session file, or no importer for this agent.
     """

@@ -1,1 +1,1 @@
-"""Read what other programs have exported."""
+"""Read the exports of other programs."""

@@ -24,7 +24,7 @@ RATIO, SLIGHT = 200, 64 << 20
 DEEPEST = 3
 """How many levels of archives inside an archive are opened."""
 _UNPACKING = (zlib.error, lzma.LZMAError, struct.error, IndexError)
-"""What a damaged archive raises, beside what is the system's: zipfile unpacks headers unguarded."""
+"""Exceptions for a damaged archive, apart from OSError: zipfile unpacks headers unguarded."""
 _UNPACK = "unpack it yourself, then import the folder"
 WHOLE = 256 << 20
 """Bytes of a file that is read as a whole."""
@@ -65,7 +65,7 @@ class Export:
         return self.path / name if self.path.is_dir() else self.path
 
     def place(self, name: str) -> Path:
-        """Return where a file is: its absolute path on disk, or its path in the archive."""
+        """Return the place of a file: its absolute path on disk, or its path in the archive."""
         return Path(name) if self.entries is not None else self.file(name).absolute()
 
     @contextmanager
@@ -107,7 +107,7 @@ class Export:
 
 @contextmanager
 def open_export(path: Path) -> Iterator[Export]:
-    """Open what is to be imported. Raises UsageError where there is nothing, MemosError for a bad archive."""
+    """Open an export. Raises UsageError for a missing one, MemosError for a bad archive."""
     if path.is_dir():
         yield Export(path, tuple(_below(path)))
     elif not path.is_file():

@@ -1,4 +1,4 @@
-"""What a reader of an export yields, and how values of unknown shape are read."""
+"""The records that a reader of an export yields, and helpers to read values of unknown type."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Relation:
 
 @dataclass(slots=True)
 class Bundle:
-    """What belongs together: a conversation, the memories of a store, a note."""
+    """The drafts of one conversation, store or note."""
 
     uri: str
     """The address of the source, the same in each export: ``chatgpt:ID``."""
@@ -45,7 +45,7 @@ class Bundle:
     ends: dict[str, int] = field(default_factory=dict)
     """By reference when a memory expires."""
     faults: list[str] = field(default_factory=list)
-    """What could not be taken, and why."""
+    """The records that could not be read, with the reason."""
     notes: list[str] = field(default_factory=list)
     has_copies: bool = False
     """Whether it may repeat turns of another source with the same references, as a fork does."""
@@ -78,7 +78,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """How the exports of one program are recognised and read: a built-in one, or a plug-in's.
+    """An importer for the exports of one program, built in or of a plug-in.
 
     ``read`` yields a bundle for each conversation, store or note. What cannot be read becomes a fault of a
     bundle, or is raised as MemosError; nothing is executed or written.

@@ -55,7 +55,7 @@ UNIQUE = 32
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, or (``dry_run``) would do."""
+    """The result of an import, or (``dry_run``) of its simulation."""
 
     kind: str
     sources: _Sources
@@ -158,7 +158,9 @@ def _adopt(
 def _import_bundles(
     session: Session, job: Ingestion, export: Export, kind: str, *, dry_run: bool
 ) -> tuple[_Sources, int, int]:
-    """Import what the importer of ``kind`` reads. Returns the sources, and the counts of links and pins."""
+    """Import the bundles that the importer of ``kind`` reads. Returns the sources, and the counts of links
+    and pins.
+    """
     sources: list[tuple[str, str, int]] = []
     loose: list[Bundle] = []
     path = export.path
@@ -253,7 +255,7 @@ def _take(
     drafts: list[Draft],
     flush: Callable[[], None],
 ) -> None:
-    """Store one bundle; what a memory said before becomes its earlier versions."""
+    """Store one bundle; earlier texts of a memory become its earlier versions."""
     seal = _seal(drafts)
     finals = {draft.ref: draft for draft in drafts if draft.ref and bundle.earlier.get(draft.ref)}
     if finals:
@@ -304,7 +306,7 @@ def _without_copies(session: Session, uri: str, drafts: list[Draft]) -> list[Dra
 def _connect(session: Session, bundle: Bundle, uris: Collection[str]) -> tuple[int, int]:
     """Link, pin and expire the memories of this export, from the sources ``uris``, as in the export.
 
-    What waits for a review is not pinned. Returns how many links and pins are new.
+    Memories in quarantine are not pinned. Returns how many links and pins are new.
     """
     with session.vault.change(session.principal, session.now()) as change:
         find = partial(foreign_memories.of_sources, change.db, owner=session.principal, uris=uris)

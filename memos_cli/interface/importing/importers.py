@@ -1,4 +1,4 @@
-"""Memories from elsewhere: what other programs export, as drafts of cubes.
+"""The importers: exports of other programs, as drafts of cubes.
 
 ``open_export`` opens a file, a folder or a zip archive without unpacking it; ``find_kind`` detects its kind.
 Each kind has an ``Importer``, built in or of a plug-in. Its reader yields a ``Bundle`` for each conversation,

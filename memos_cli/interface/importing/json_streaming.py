@@ -1,4 +1,4 @@
-"""Read the elements of a long JSON array one by one, so that a gigabyte takes no gigabyte of memory.
+"""Read the elements of a long JSON array one by one, so that a large file takes little memory.
 
 An element ends where its brackets close, whatever is between them: so one that is broken inside is a fault,
 and the others are still read.

@@ -65,7 +65,7 @@ class SharedTransaction:
 
 
 class _Undone(Exception):
-    """Leaves a transaction so that it is rolled back."""
+    """Signal that a transaction must be rolled back."""
 
 
 class Parts:
@@ -96,7 +96,7 @@ class Parts:
             self._stack.close()
             self._change = self._stack.enter_context(self._begin())
             if not self._change.holds_claim(self.source, self._claim):
-                raise Locked(f"another memos ingests {self._uri} now", "it does the work of this one")
+                raise Locked(f"another memos ingests {self._uri} now", "it stores this source")
             self._count = 0
         self._count += count
         self._on_drafts(count)

@@ -34,9 +34,9 @@ LOOSE = "stdin"
 
 
 class Ingestion:
-    """One ``memos ingest``: stores sources one by one, and counts what became of them.
+    """One ``memos ingest``: stores sources one by one, and counts the results.
 
-    Killed at any point, the parts that were committed stay, and the next ingest goes on from there.
+    If it is killed, the committed parts stay, and the next ingest continues from there.
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class Ingestion:
         on_drafts: Callable[[int], None] = ignore,
         import_command: Callable[[Path], str] = lambda path: "",
     ) -> None:
-        """``import_command`` gives the command that imports a file that another program exported, or ""."""
+        """Start an ingest. ``import_command`` returns the command that imports a file of another program, or
+        "".
+        """
         self.added = self.versions = self.unchanged = self.archived = self.quarantined = 0
         self.forgotten = self.unpruned = 0
         self.ids: list[str] = []
@@ -104,7 +106,7 @@ class Ingestion:
             self._read(LOOSE, load, lambda reading: self._add_loose(reading, LOOSE))
 
     def take_one(self, draft: Draft, source: str) -> str:
-        """Take in one memory as it is, from a ``source`` that cannot be read again. Returns its id."""
+        """Store one memory unchanged, from a ``source`` that cannot be read again. Returns its id."""
         data = draft.text.encode()
         whole = replace(draft, span=Span(0, len(data)))
         (id,) = self._add_loose(Reading(Origin(source, "text", "", len(data)), data, (whole,)), source)
@@ -196,9 +198,9 @@ class Ingestion:
             self.notes += [f"{uri}: {note}" for note in reading.origin.notes if note not in reported]
 
     def _apply(self, reading: Reading) -> None:
-        """Bring the vault to what ``reading`` says of its source.
+        """Update the vault to the content of a source in ``reading``.
 
-        Raises Locked if another process starts to ingest the same source: it goes on with it.
+        Raises Locked if another process starts to ingest the same source: that process continues.
         """
         options, terms = self._options, self._terms(reading.origin)
         reading, left, back = self._leave_forgotten(reading)
@@ -258,7 +260,7 @@ class Ingestion:
         return (replace(reading, drafts=kept) if found else reading), len(found), []
 
     def _add_loose(self, reading: Reading, uri: str, kind: str = "text") -> list[str]:
-        """Keep what came without a source that could be read again. Returns the ids."""
+        """Store the drafts of a source that cannot be read again. Returns the ids."""
         items, terms = list(zip(*self._prepare(reading), strict=True)), self._terms(reading.origin)
         ids: list[str] = []
         for start in range(0, len(items), batches.PART):
@@ -298,7 +300,7 @@ class Ingestion:
             self.unchanged += 1
 
     def _update_fields(self, change: Transaction, cube: int, draft: Draft) -> None:
-        """Give a cube that is here already what this ingest says of it."""
+        """Update the fields of an existing cube to those of this ingest."""
         terms = self._options.terms
         change.tag(cube, (*terms.tags, *draft.tags))
         change.mark(cube, most_sensitive(terms.sensitivity, draft.sensitivity), raising=True)
@@ -310,7 +312,7 @@ class Ingestion:
             change.renew(cube, terms.expires, terms.uses)
 
     def _quarantine(self, change: Transaction, cube: int) -> None:
-        """Let a new version wait for a review."""
+        """Put a memory with a new version into quarantine."""
         state, _ = queries.status(change.db, cube) or ("", False)
         if state in LIVE_STATES:
             change.set_state(cube, next_state(state, "quarantine"), "quarantine")

@@ -1,4 +1,4 @@
-"""Save one memory word for word, as an agent or a script hands it over."""
+"""Save one memory word for word, for an agent or a script."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FEW = 50
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of a memory that was to be saved."""
+    """The result of saving a memory."""
 
     id: str
     is_new: bool

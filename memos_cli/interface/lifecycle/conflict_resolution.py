@@ -1,6 +1,6 @@
-"""Find memories that say the same or contradict each other, report them, and let the user resolve them.
+"""Find duplicate and contradicting memories, report them, and let the user resolve them.
 
-It is a guess, and it never hides a memory: a plan includes both memories of a pair, with their dates.
+The result is a guess, and never hides a memory: a plan includes both memories of a pair, with their dates.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from memos_cli.operation.search.conflict_detection import compare
 from memos_cli.operation.search.hybrid_search import nearest_memories
 
 FEW = 50
-"""How many new memories are compared with the others at once; ``memos maintain`` compares more."""
+"""The maximum new memories that are compared with the others at once; ``memos maintain`` compares more."""
 NEAR, NEIGHBOURS = 0.6, 8
 """Cosine from which two memories are compared word by word, and with how many each is."""
 DATED_TYPES = ("dialogue", "event")
@@ -70,9 +70,9 @@ def conflicts(session: Session, ids: Sequence[str] = (), *, similar: bool = Fals
 def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
     """Resolve conflicts of these memories: ``keep-newest``, ``keep-both``, or the id of the one to keep.
 
-    Where no memory is named, all that contradict are meant, and none that just say the same or came from a
-    feed. What is not kept is archived. Returns the conflicts that were settled, each with what was archived.
-    Raises Refused for what came from a feed: it stays as it is there.
+    Without names, resolves all contradictions, but no duplicates, and none with a memory of a feed. Archives
+    the memories that are not kept. Returns the resolved conflicts, each with the archived memory. Raises
+    Refused for a memory of a feed: it cannot be changed.
     """
     session.access.require_writer()
     pairs = conflicts(session, similar=bool(ids) or how not in ("keep-newest", "keep-both"))
@@ -105,7 +105,7 @@ def resolve(session: Session, how: str, ids: Sequence[str]) -> list[Conflict]:
 def link_conflicts(
     session: Session, cube: int, embedder: int, *, dry_run: bool = False
 ) -> Iterator[tuple[str, Cube, Cube]]:
-    """Link a memory with those near to it that say the same, or of the same thing something else."""
+    """Link a memory with its duplicates and contradictions among the nearest memories."""
     db = session.vault.connection
     mine = queries.by_rowid(db, [cube]).get(cube)
     if mine is None or mine.type in DATED_TYPES:

@@ -24,7 +24,7 @@ from memos_cli.interface.session import Session
 def edit(session: Session, id: str, text: str | None, title: str | None, seen: int = 0) -> Edited:
     """Give a memory a new version, unless its text and title are the same.
 
-    ``seen`` is the version that the change was made from. Raises Conflict where there is a newer one.
+    ``seen`` is the version that the change was made from. Raises Conflict if there is a newer one.
     """
     for new_one in filter(None, (text, title)):
         new_one.encode()  # an argument may contain bytes that are not text; fail before any change
@@ -103,7 +103,7 @@ def _visible(session: Session, cubes: Iterable[Cube]) -> tuple[Cube, ...]:
 
 
 def _summary(session: Session, cubes: Iterable[Cube], *, dry_run: bool) -> Forgotten:
-    """Return what goes with ``cubes``, as far as the caller may read it."""
+    """Summarise the data that is deleted with ``cubes``, as far as the caller may read it."""
     db, seen, now = session.vault.unrestricted, session.vault.connection, session.now()
     cubes = _visible(session, cubes)
     named = {cube.id for cube in cubes}

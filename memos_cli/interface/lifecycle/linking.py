@@ -22,7 +22,7 @@ from memos_cli.operation.lifecycle.states import next_state
 MADE = ("merged_into", "derived_from", "both_hold")
 """Kinds of links that no user makes by hand; forgetting follows the first two."""
 LOOSE = "memos:merge"
-"""The source of what memos itself put together: no bytes that could be read again."""
+"""The source of memories that memos itself put together: it has no bytes to read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class LinkStep:
-    """One memory on a walk along links: how far it is, and the link that led there."""
+    """One memory on a walk along links, with its distance and the link to it."""
 
     depth: int
     cube: Cube
@@ -64,7 +64,7 @@ def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
     steps, seen, edge = [LinkStep(0, cube)], {cube.n}, [cube.n]
     for distance in range(1, depth + 1):
         ahead: dict[int, Link] = {}
-        # Two may be linked twice: what a user said of them tells more than what memos made of them.
+        # Two may be linked twice: a link of a user says more than one that memos made.
         for found in sorted(links.links_of(db, edge), key=lambda each: each.kind in MADE) if edge else ():
             for end in (found.target, found.source):
                 if end not in seen:
@@ -80,7 +80,7 @@ def walk(session: Session, id: str, depth: int) -> list[LinkStep]:
 def merge(session: Session, ids: Sequence[str], text: str | None, title: str | None) -> Merged:
     """Merge memories into one. They are kept as ``merged``, linked both ways; ``part`` undoes it.
 
-    Without a ``text`` it is theirs, one after the other, what says the same once.
+    Without a ``text``, the texts are concatenated, without duplicates.
     """
     with session.change() as change:
         cubes = session.access.get_many(ids, "admin")
@@ -112,7 +112,7 @@ def merge(session: Session, ids: Sequence[str], text: str | None, title: str | N
         terms = NewMemoryFields(priority=max(cube.priority for cube in cubes), expires=last)
         (made,) = _keep(change, [draft], terms)
         if made.cube in {cube.n for cube in cubes}:
-            raise UsageError(f"{made.id} already says all of it", "memos archive ID… puts the others away")
+            raise UsageError(f"{made.id} already says all of it", "memos archive ID… archives the others")
         for cube in cubes:
             change.set_state(cube.n, next_state(cube.state, "merge"), "merge")
             links.add(change, cube.n, "merged_into", made.cube)
@@ -135,13 +135,13 @@ def part(session: Session, ids: Sequence[str]) -> list[Merged]:
                 change.set_state(cube.n, next_state(cube.state, "archive"), "archive")
             parted.append((cube.id, back))
     embed_changed(session)
-    # Who may change a memory may not read all that was merged into it.
+    # The right to change a memory does not include the right to read all that was merged into it.
     seen = session.vault.visible(id for _, back in parted for id in back)
     return [Merged(id, tuple(each for each in back if each in seen)) for id, back in parted]
 
 
 def take_apart(change: Transaction, merged: int, *, but: AbstractSet[int] = frozenset()) -> list[str]:
-    """Bring back what a cube was merged from, ``but`` for some. Returns the ids of all of them."""
+    """Restore the memories that a cube was merged from, except ``but``. Returns the ids of all of them."""
     db, back = change.db, []
     for n in links.reached(db, [merged], "merged_into", back=True):
         id, state = db.execute("SELECT id, state FROM cube WHERE n = ?", (n,)).fetchone()
@@ -189,13 +189,13 @@ def _keep(change: Transaction, drafts: Sequence[Draft], terms: NewMemoryFields) 
 
 
 def _require_own(session: Session, change: Transaction, cubes: Sequence[Cube]) -> None:
-    """Raise UsageError unless all are live memories of the caller that no task binds: what is made of them
+    """Raise UsageError unless all are live memories of the caller that are bound to no task: the result
     belongs to the caller, and everyone with the right may read it.
     """
     require_unfrozen(cubes)
     for cube in cubes:
         if cube.owner != session.principal:
-            raise UsageError(f"{cube.id} is {cube.owner}'s", "only what you own can be merged or sliced")
+            raise UsageError(f"{cube.id} is {cube.owner}'s", "you can merge and slice only your own memories")
         if change.db.execute("SELECT 1 FROM bound WHERE cube = ?", (cube.n,)).fetchone():
             raise UsageError(f"{cube.id} belongs to a task", "memos access task list")
         if cube.payload != "plaintext":

@@ -38,7 +38,7 @@ def review(session: Session, ids: Sequence[str], filter: Filter | None, *, appro
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A memory in quarantine, and what in it looks like an instruction to the model."""
+    """A memory in quarantine, with its parts that look like instructions to the model."""
 
     cube: Cube
     suspicions: tuple[str, ...]

@@ -18,7 +18,7 @@ from memos_cli.zones import show_time
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What changed from one version of a memory to another; ``lines`` as ``diff -u`` prints them."""
+    """The changes from one version of a memory to another; ``lines`` as ``diff -u`` prints them."""
 
     id: str
     old: int

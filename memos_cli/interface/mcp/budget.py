@@ -1,4 +1,4 @@
-"""How much of an answer fits: estimated tokens, and cursors to the rest.
+"""The token budget of an answer: estimates, and cursors to the rest.
 
 A client hands its model either the structured content of an answer or its text block. Which one is not known,
 so the tokens of both count.
@@ -59,7 +59,7 @@ def fill(candidates: Iterable[Row], tokens: int, cost: Callable[[Row], int]) -> 
 
 
 def make_cursor(tool: str, arguments: Mapping[str, Any], *position: int) -> str:
-    """Return an opaque text that says where the next page of this very request begins."""
+    """Return an opaque cursor to the next page of this request."""
     body = json.dumps([_fingerprint(tool, arguments), *position], separators=(",", ":"))
     return base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
 
@@ -85,6 +85,6 @@ def read_cursor(cursor: str, tool: str, arguments: Mapping[str, Any], length: in
 
 
 def _fingerprint(tool: str, arguments: Mapping[str, Any]) -> str:
-    """A short hash of a request, without what may change from page to page."""
+    """Return a short hash of a request, without the fields that may change from page to page."""
     same = {name: value for name, value in arguments.items() if name not in ("cursor", "max_tokens", "k")}
     return hashlib.sha256(json.dumps([tool, same], sort_keys=True).encode()).hexdigest()[:12]

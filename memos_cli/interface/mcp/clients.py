@@ -31,7 +31,7 @@ from memos_cli.interface.client_settings.settings_files import (
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a client starts the server."""
+    """The command with which a client starts the server."""
 
     command: str
     """Absolute: programs with windows start with a bare PATH."""
@@ -52,7 +52,7 @@ class Client:
     file: Callable[[], Path]
     entry: Callable[[Launch], Entry]
     next_step: str = "restart it"
-    """What to do so that it takes notice."""
+    """The user's next step, so that the client reads the change."""
 
     @property
     def keys(self) -> Keys:
@@ -60,7 +60,7 @@ class Client:
 
 
 def _config(*parts: str) -> Path:
-    """A path below the folder of settings: XDG's, or that of macOS."""
+    """Return a path below the folder of settings: XDG's, or that of macOS."""
     if sys.platform == "darwin":
         return home_path("Library", "Application Support", *parts)
     return _xdg(*parts)
@@ -71,7 +71,7 @@ def _xdg(*parts: str) -> Path:
 
 
 def _lm_studio() -> Path:
-    """Its folder moved; an old one stays where it is."""
+    """Return the settings file of LM Studio; an old folder is used if it exists."""
     new, old = home_path(".lmstudio", "mcp.json"), home_path(".cache", "lm-studio", "mcp.json")
     return old if old.parent.is_dir() and not new.parent.is_dir() else new
 
@@ -142,7 +142,7 @@ def client_named(name: str) -> Client:
 
 
 def install(client: Client, launch: Launch, file: Path | None = None, *, dry_run: bool) -> FileChange:
-    """Add the entry, or bring it up to date; what the user added to it stays. Raises MemosError."""
+    """Add the entry, or update it; additions of the user stay. Raises MemosError."""
     wanted = client.entry(launch)
 
     def edit(text: str) -> str:
@@ -155,7 +155,7 @@ def install(client: Client, launch: Launch, file: Path | None = None, *, dry_run
 
 
 def remove(client: Client, file: Path | None = None, *, dry_run: bool) -> FileChange:
-    """Take the entry out. Raises MemosError."""
+    """Remove the entry. Raises MemosError."""
     return edit_file(
         file or client.file(), lambda text: remove_entry(client.kind, text, client.keys), dry_run=dry_run
     )

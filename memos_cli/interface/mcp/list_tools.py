@@ -52,8 +52,8 @@ def search(memos: Memos, asked: SearchArguments, asker: Asker) -> Answer:
 def _find(memos: Memos, query: str, wanted: Filter, k: int) -> SearchResult:
     """Find memories that a model may read.
 
-    A filter makes a search of 100,000 memories twice as slow, and seldom leaves one of them out: so it is
-    only used where it does, or where a note tells something of a memory.
+    A filter makes a search of 100,000 memories twice as slow, and seldom excludes a memory: so it is only
+    used if it does, or if a note reveals something about a memory.
     """
     found = find(memos, query, for_caller(memos, wanted), k)
     if not found.notes and len(promptable_memories(memos, [hit.cube for hit in found.hits])) == len(
@@ -103,7 +103,7 @@ def _cost(row: Memory) -> int:
 
 
 def _of_hit(hit: Hit) -> dict[str, Any]:
-    """The fields of a hit; a long text begins with the sentence that matches best."""
+    """Return the fields of a hit; a long text begins with the sentence that matches best."""
     found = {**fields_of(hit.cube), "score": round(hit.score, 2)}
     start = hit.sentences[0].start if hit.sentences else 0
     if start and len(hit.cube.text) > _SHORT:

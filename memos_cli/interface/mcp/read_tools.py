@@ -1,4 +1,4 @@
-"""Tools that give memories to read: memory_context and memory_get."""
+"""Tools that return memories: memory_context and memory_get."""
 
 from __future__ import annotations
 

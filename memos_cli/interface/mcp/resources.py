@@ -1,4 +1,4 @@
-"""What the user, not the model, picks in a client: resources (``memos://…``) and prompts."""
+"""Resources (``memos://…``) and prompts, which the user, not the model, selects in a client."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ PROMPTS = [
 
 
 def list_all(memos: Memos | None) -> list[types.Resource]:
-    """Return the resources; ``memos`` is None where there is no vault."""
+    """Return the resources; ``memos`` is None if there is no vault."""
     views = [
         types.Resource(
             name=f"view {name}",
@@ -80,7 +80,7 @@ def list_all(memos: Memos | None) -> list[types.Resource]:
 
 
 def read(memos: Memos, uri: str, asker: Asker) -> str:
-    """Return the text of a resource. Raises UsageError for an address that is none."""
+    """Return the text of a resource. Raises UsageError for an unknown address."""
     kind, _, name = uri.removeprefix(_SCHEME).partition("/")
     name = unquote(name)
     if uri.startswith(_SCHEME) and kind == "recent" and not name:

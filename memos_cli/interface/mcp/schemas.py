@@ -1,7 +1,7 @@
 """Arguments and results of the tools, as pydantic models: they check what comes in and give the JSON schemas.
 
-Models of agents guess names of arguments, write lists as "a,b" and send null for what they leave out; all of
-that is accepted. Other unknown arguments are refused: a filter that is ignored silently gives wrong answers.
+Models of agents guess names of arguments, write lists as "a,b" and send null for missing arguments; all of
+that is accepted. Other unknown arguments are refused: a silently ignored filter gives wrong answers.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Arguments(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, values: Any) -> Any:
-        """Take null for an argument that is left out."""
+        """Treat null as a missing argument."""
         if isinstance(values, dict):
             return {name: value for name, value in values.items() if value is not None}
         return values
@@ -276,7 +276,7 @@ class EditResult(BaseModel):
 
 
 class Hidden(BaseModel):
-    """Memories of the caller's that the tools leave out, by the reason."""
+    """The caller's memories that the tools leave out, by reason."""
 
     quarantined: Annotated[int, Field(description="Wait for `memos quarantine`.")]
     withheld: Annotated[

@@ -1,4 +1,5 @@
-"""What the tools share: the caller, the memories that it may see, and the fields of a memory in an answer.
+"""Shared code of the tools: the caller, the memories that it may see, and the fields of a memory in an
+answer.
 
 Answers go to a language model: so they leave out memories that the settings keep from models, and those that
 wait for a review.
@@ -39,7 +40,7 @@ class Asker:
 
     @property
     def source(self) -> str:
-        """The source of what it saves."""
+        """The source of the memories that it saves."""
         return f"mcp:{self.program or 'unknown'}"
 
 
@@ -79,7 +80,7 @@ def readable(memos: Memos, id: str) -> Cube:
 
 
 def audit(memos: Memos, action: str, cubes: Sequence[Cube]) -> None:
-    """Record what was shown; a memory that expires after some uses loses one."""
+    """Record the shown memories in the audit; a memory that expires after some uses loses one."""
     memos.audit_reads(action, cubes)
     memos.record_use([cube for cube in cubes if cube.uses_left is not None])
 

@@ -1,4 +1,4 @@
-"""The seven tools: their names and schemas, and those that write or tell the status."""
+"""The seven tools: their names and schemas, and the functions of those that write or report the status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool: its texts, its schemas, what it does to the vault, and the function behind it."""
+    """A tool: its texts, its schemas, its effect on the vault, and its function."""
 
     name: str
     title: str
@@ -67,7 +67,7 @@ def edit(memos: Memos, asked: of.EditArguments, asker: Asker) -> Answer:
     if asked.text:
         if memos.settings.ingest_quarantine == "always":
             raise Refused(
-                "what agents write waits for a review here, and a new version cannot wait",
+                "here a user must approve what agents write, which is not possible for a new version",
                 "save the new text with memory_save",
             )
         edited = memos.edit(cube.id, text=without_recalled(asked.text), seen=asked.if_version)
@@ -126,7 +126,7 @@ TOOLS = {
         ),
         ToolSpec(
             "memory_context", "Context for a question",
-            "Choose the memories that serve a question or task, as quoted text within max_tokens, and say"
+            "Choose the memories for a question or task, as quoted text within max_tokens, and say"
             " what was left out and why. No language model is run. Use it at the start of a task.",
             of.ContextArguments, of.ContextResult, read_tools.context,
         ),

@@ -1,10 +1,10 @@
 """Find secrets and personal data in a text, so that they can be masked or marked.
 
 Secrets are found by detect-secrets' detectors of tokens with a fixed format, by a few more formats, and as
-values that are assigned to a name like ``password`` (``secret_names``). The detectors by entropy are not
-used: they flag ordinary words. A password in a sentence ("the wifi password is …") is a memory, not a secret.
+values of names like ``password`` (``secret_names``). The detectors by entropy are not used: they flag
+ordinary words. A password in a sentence ("the wifi password is …") is a memory, not a secret.
 
-Personal data is looked for where the extra ``personal`` is installed.
+Personal data is detected if the extra ``personal`` is installed.
 """
 
 from __future__ import annotations
@@ -96,15 +96,15 @@ _GIVEN: tuple[tuple[re.Pattern[str], Collection[str], Callable[[re.Match[str]], 
 """Notations of logins, their hints, and the test whether a match is a secret."""
 
 _LETTER = re.compile(r"(?<!\\)(?!\\[rn])\S|(?<=\\)[^rn\s]")
-"""What a mask covers: not what ends a line, nor the two characters that stand for it within JSON."""
+"""The characters that a mask replaces: not line ends, nor the two characters of a line end in JSON."""
 _ENDLESS = re.compile(r"\S{6000}")
 _WINDOW, _OVERLAP = 6000, 2000
-"""Characters of a text with an endless word that are looked at together, and twice."""
+"""The characters of a text with a very long word that are examined together, and their overlap."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sensitive:
-    """A secret or personal data: ``[start, end)`` in characters, and what it is."""
+    """A secret or personal data: ``[start, end)`` in characters, and its kind."""
 
     start: int
     end: int
@@ -127,7 +127,7 @@ def find_secrets(text: str) -> list[Sensitive]:
 def find_personal(text: str) -> list[Sensitive]:
     """Return phone, card and bank account numbers, and mail addresses in ``text``, in order.
 
-    Nothing where the extra ``personal`` is not installed.
+    Returns nothing if the extra ``personal`` is not installed.
     """
     return _merged(_personal(text)) if knows_personal() else []
 
@@ -150,7 +150,7 @@ def mask(text: str, found: Iterable[Sensitive]) -> str:
 def guard(text: str, policy: str) -> tuple[str, str]:
     """Return ``text`` as the setting ``ingest.secrets`` allows to store it, and its sensitivity.
 
-    Raises UsageError where it holds a secret and they are refused.
+    Raises UsageError if it contains a secret and the setting refuses secrets.
     """
     found = find_secrets(text)
     if found and policy == "refuse":
@@ -181,7 +181,7 @@ def note_masked(found: Sequence[Sensitive]) -> str:
 
 
 def summary(found: Sequence[Sensitive]) -> str:
-    """Return what was found, counted: ``2 GitHub tokens, 1 private key``."""
+    """Count the findings: ``2 GitHub tokens, 1 private key``."""
     counts: dict[str, int] = {}
     for each in found:
         counts[each.what] = counts.get(each.what, 0) + 1
@@ -189,7 +189,7 @@ def summary(found: Sequence[Sensitive]) -> str:
 
 
 def _windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield a stretch; one with an endless word, on which some patterns take quadratic time, in parts."""
+    """Yield a range; split it at very long words, on which some patterns take quadratic time."""
     if not _ENDLESS.search(text, start, end):
         yield start, end
         return
@@ -238,8 +238,8 @@ def _forms() -> tuple[tuple[tuple[re.Pattern[str] | str, ...], str, Collection[s
 def _patterns(form: re.Pattern[str] | str, name: str = "") -> Sequence[re.Pattern[str]]:
     """Return the patterns of a form. A detector of detect-secrets is loaded only here, the first in 40 ms.
 
-    Its own ``analyze_string`` gives the groups of a pattern, where it has some: of a GitHub token the first
-    three letters.
+    Its own ``analyze_string`` returns only the groups of a pattern, if it has some: of a GitHub token the
+    first three letters.
     """
     if not isinstance(form, str):
         return (form,)
@@ -255,7 +255,7 @@ _CARD = re.compile(r"\d(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")
 _DIGITS = re.compile(r"\d\d\d")
 _PLUS = re.compile(r"[+＋].{0,9}\d")
 _APART = re.compile(r"[\nb-df-hj-mp-ru-wyzB-DF-HJ-MP-RU-WYZ]")
-"""What is in no phone number; other letters are in "extension" in several languages."""
+"""Characters that no phone number contains; other letters are in "extension" in several languages."""
 
 
 def _personal(text: str) -> Iterator[Sensitive]:

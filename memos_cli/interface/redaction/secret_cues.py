@@ -1,6 +1,6 @@
-"""Cues: words and signs of which each line with a secret has at least one. They are found quickly.
+"""Cues: words and signs that can be found quickly. Each line with a secret has at least one.
 
-Most texts contain no secret. Only the characters around a cue are examined by ``secrecy``.
+Most texts contain no secret. ``redaction`` examines only the characters around a cue.
 """
 
 from __future__ import annotations

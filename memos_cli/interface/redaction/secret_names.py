@@ -68,7 +68,7 @@ def _any(patterns: Sequence[str]) -> re.Pattern[str]:
 
 
 _NAMES = _any([*_patterns(_PASSWORDS), *_patterns(_KEYS), *sorted(_GLUED, reverse=True)])
-"""The names, in what ``lower`` returns."""
+"""The names, as a pattern for the result of ``lower``."""
 _KEY = _any([*_patterns(_KEYS), "token", "apikey", "accesskey"])
 _PART = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -32,8 +32,8 @@ ORIGINAL = "told"
 
 
 def outgoing(session: Session, numbers: Collection[int]) -> list[Adapter]:
-    """Return the caller's adapters that passed a gate and were made from these memories alone as they are
-    now.
+    """Return the caller's adapters that passed a gate and were made only from the present versions of these
+    memories.
     """
     found = adapters.adapters(
         session.vault.connection, now=session.now(), where="c.owner = ?", values=(session.principal,)
@@ -55,8 +55,8 @@ def to_member(
 ) -> tuple[dict[str, Any], str, bytes]:
     """Return an adapter as a bundle contains it: its record, the name of its file, and the file.
 
-    The user's own questions stay here; so do, of a ``public`` one, what the report quotes, and examples with
-    a secret or personal data. Raises Damaged if the weights have changed.
+    The user's own questions are left out; so are, if it is ``public``, quotations in the report, and examples
+    with a secret or personal data. Raises Damaged if the weights have changed.
     """
     assert adapter.blob is not None, "without weights it is stale"
     data = bytes(session.vault.blobs.unseal(session.vault.blobs.get(adapter.blob)))
@@ -97,7 +97,7 @@ def _is_telling(lesson: Lesson) -> bool:
 
 
 def _card(adapter: Adapter) -> Mapping[str, Any]:
-    """Return the report of an adapter: that of its maker, if it came from elsewhere."""
+    """Return the report of an adapter: its maker's report, if it was imported."""
     original = adapter.report.get(ORIGINAL)
     return original if isinstance(original, dict) else adapter.report
 
@@ -123,7 +123,7 @@ def keep(
     principal: str = "",
     brought: Collection[str] | None = None,
 ) -> AddedAdapters:
-    """Keep the adapters of a bundle, none of which is used yet, as ``principal``'s.
+    """Store the adapters of a bundle for ``principal``; none of them is used yet.
 
     ``numbers`` has the memories by their ids there; ``versions`` those that they have here, where these are
     not counted as there. An adapter is kept only if all its memories are ``brought`` with it.
@@ -152,7 +152,7 @@ def _keep(
     principal: str,
     brought: Collection[str] | None,
 ) -> str:
-    """Keep one adapter, unless it is here already. Returns its id."""
+    """Store one adapter, unless it exists already. Returns its id."""
     from memos_cli.models.gguf.adapter_format import read_adapter
 
     data = files.get(f"{record.sha256}.gguf", b"")
@@ -206,7 +206,7 @@ def model_of(session: Session) -> str:
 
 
 def examine(session: Session, ids: Sequence[str]) -> list[str]:
-    """Test adapters that came in, if they are for this vault's reader: those that pass are used from now on.
+    """Test imported adapters, if they are for this vault's reader: those that pass are used from now on.
 
     Returns notes for the user.
     """

@@ -1,7 +1,7 @@
 """The interchange bundle: a tar of a manifest and JSON lines, the same bytes for the same content.
 
 The manifest comes first and names every other member with its length and its sha256, so that a reader knows
-what it holds before it takes any of it in.
+the content before it imports any of it.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def write_lines(
 
 
 def _describe(name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
-    """Return what the manifest says of a member."""
+    """Return the entry of a member in the manifest."""
     size = records = 0
     sha256 = hashlib.sha256()
     for piece in pieces:
@@ -159,7 +159,9 @@ class Records(Sequence[dict[str, Any]]):
     """The records of a member, read from the stream at each iteration."""
 
     def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
-        """Raises ValueError for a line that is no record, and for one of more than LONGEST bytes."""
+        """Open the records. Raises ValueError for a line that is no record, or has more than LONGEST
+        bytes.
+        """
         self._stream, self._start, self._end = stream, start, start + size
         self._count = sum(1 for _ in self)
 
@@ -189,7 +191,7 @@ def read(stream: IO[bytes]) -> Bundle:
 def scan(stream: IO[bytes]) -> Bundle:
     """Verify a bundle against its manifest and return it. Its records are read from ``stream`` later.
 
-    Raises Damaged where it is not what its manifest says, MemosError for a version of the future.
+    Raises Damaged if it does not match its manifest, MemosError for a newer version of the format.
     """
     places: dict[str, tuple[int, int]] = {}
     try:
@@ -213,7 +215,7 @@ def scan(stream: IO[bytes]) -> Bundle:
         members = parse_json(head, _Manifest).members
         for name, place in places.items():
             if members[name].sha256 != _describe(name, _bytes(stream, *place))["sha256"]:
-                raise Damaged(f"{name} is not what the manifest says", _AGAIN)
+                raise Damaged(f"{name} does not match the manifest", _AGAIN)
         if missing := members.keys() - places.keys():
             raise Damaged(f"{min(missing)} is missing", _AGAIN)
         parts = {name: Records(stream, *place) for name, place in places.items() if name.endswith(LINES)}

@@ -34,7 +34,7 @@ _WHY = {
 }
 _Record = TypeVar("_Record")
 _PART = 100
-"""Memories that are read before they are stored."""
+"""The number of memories that are read and then stored together."""
 
 
 def adopt(
@@ -87,7 +87,7 @@ def adopt(
 def _distinct(
     found: Bundle, brought: Collection[str], others: set[str], job: Ingestion
 ) -> Iterator[ForeignMemory]:
-    """Yield the valid memories of a bundle, each id once: what is neither ``brought`` nor of ``others``."""
+    """Yield the valid memories of a bundle, each id once, except those in ``brought`` or ``others``."""
 
     def to_covered(value: dict[str, Any]) -> ForeignMemory:
         came = bundle_records.read_memory(value)

@@ -74,7 +74,7 @@ class StateRecord(Struct):
 
 
 class IdRecord(Struct):
-    """A line of ``withdrawn.jsonl``, and the least that a memory has."""
+    """A line of ``withdrawn.jsonl``, and the minimum of a memory record."""
 
     id: str
 

@@ -1,7 +1,7 @@
 """Write memories in the formats of other programs. `memos help sharing` says what each format lacks.
 
-None of them holds versions before the last, places, sensitivity or rights. `memos import` reads each of them
-again, and finds every text.
+None of them contains earlier versions, places, sensitivity or rights. `memos import` can read each of them,
+and finds every text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EDGES = {"part_of": "PARENT", "follows": "FOLLOWING"}
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """How memories are written in one format: a built-in one, or a plug-in's.
+    """An exporter to one format, built in or of a plug-in.
 
     ``write`` gets the open vault, the memories that may be exported, in the order of their ids, and the
     stream. The memories can be iterated over repeatedly; they are read again each time.
@@ -48,7 +48,7 @@ def write_markdown(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -
 
 
 def write_mem0(session: Session, cubes: Iterable[Cube], stream: IO[bytes]) -> None:
-    """Write what mem0's `get_all` returns. No links; expiry by the day."""
+    """Write the JSON that mem0's `get_all` returns. No links; expiry by the day."""
     rows = (
         {
             "id": cube.id, "memory": cube.text, "user_id": session.principal.partition(":")[2],

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PORTABLE = frozenset(
     {"part_of", "follows", "derived_from", "contradicts", "similar_to", "about", "both_hold"}
 )
-"""The links that go along: a merged memory's parts are not live, and stay."""
+"""The links that are exported: the parts of a merged memory are not live, and are left out."""
 _PART = 100
 """Memories that are read at once."""
 _ID = 26
@@ -46,7 +46,7 @@ _ID = 26
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was exported. ``held_back`` counts the memories that were not, by reason."""
+    """The result of an export. ``held_back`` counts the memories that were not exported, by reason."""
 
     format: str
     memories: int
@@ -88,7 +88,9 @@ def export(
 
 
 def _exporter(format: str) -> tuple[Exporter, tuple[str, ...]]:
-    """Return how to write a format, and warnings about plug-ins. Raises UsageError for an unknown one."""
+    """Return the exporter of a format, and warnings about plug-ins. Raises UsageError for an unknown
+    format.
+    """
     if format in FORMATS:
         return FORMATS[format], ()
     found, known = _plugins()
@@ -164,7 +166,7 @@ class Chosen:
             yield from (found[n] for n in part)
 
     def have(self, ids: Collection[str]) -> bool:
-        """Return whether all memories with these ids go out."""
+        """Return whether all memories with these ids are exported."""
         found = queries.by_ids(self.db, [*ids])
         return len(found) == len(set(ids)) and self.numbers.keys() >= set(found.values())
 
@@ -191,7 +193,7 @@ def _chosen(
 
 
 def why_held(session: Session, cube: Cube, up_to: str) -> str:
-    """Return why a memory does not leave this vault; "" if it may."""
+    """Return the reason why a memory may not leave this vault; "" if it may."""
     if most_sensitive(cube.sensitivity, up_to) != up_to:
         return cube.sensitivity
     if is_feeds(cube.owner):
@@ -241,7 +243,7 @@ def _mip(
 
 
 def _requests(session: Session, cubes: Chosen) -> list[dict[str, Any]]:
-    """Return the states made of these memories alone, to be made again there, and those that still wait."""
+    """Return the saved and the requested states of only these memories, as requests for the other vault."""
     made: list[dict[str, Any]] = [
         {
             "view": each.state.view,

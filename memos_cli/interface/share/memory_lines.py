@@ -20,10 +20,11 @@ def is_memory(value: Mapping[str, Any]) -> bool:
 
 
 def read(stream: IO[bytes]) -> tuple[Bundle, list[str]]:
-    """Return the memories of all lines as a bundle, and what could not be read.
+    """Return the memories of all lines as a bundle, and the lines that could not be read.
 
-    A line of ``list`` tells only what the memory says now: that is its first version here. What was made
-    from memories is left. ``stream`` must stay open: the lines are read again whenever they are iterated.
+    A line of ``list`` has only the current text of a memory, which becomes its first version here. Saved
+    states and adapters are left out. ``stream`` must stay open: the lines are read again whenever they are
+    iterated.
     """
     faults: list[str] = []
     return Bundle({"cubes.jsonl": _Lines(stream, faults)}, {}, b"", None), faults
@@ -59,7 +60,7 @@ class _Lines(Records):
 
 
 def _to_record(line: bytes) -> dict[str, Any] | None:
-    """Return the memory of a line; None for what was made from memories. Raises ValueError and others."""
+    """Return the memory of a line; None for a saved state or an adapter. Raises ValueError and others."""
     value = json.loads(line.decode("utf-8", "surrogatepass"))
     if not isinstance(value, dict) or not is_memory(value):
         raise ValueError("no memory")
@@ -69,7 +70,7 @@ def _to_record(line: bytes) -> dict[str, Any] | None:
 
 
 class _ListedMemory(Struct):
-    """What a line of ``memos list --json`` has in another form than a bundle."""
+    """The fields of a line of ``memos list --json`` that differ from a bundle."""
 
     title: str
     text: str

@@ -97,7 +97,7 @@ def verify(manifest: bytes, record: Mapping[str, Any]) -> str:
         keys.Ed25519PublicKey.from_public_bytes(_public(name)).verify(signature, manifest)
     except Exception as error:
         raise Damaged(
-            "the signature is not that of the bundle", "it was changed: ask its signer for the bundle"
+            "the signature does not match the bundle", "it was changed: ask its signer for the bundle"
         ) from error
     return name
 

@@ -1,4 +1,4 @@
-"""Decide whose bundles a vault accepts: those of its user, and of trusted signers."""
+"""The trusted signers of a vault: it accepts bundles of its user and of these."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Date:
 
     @property
     def period(self) -> tuple[datetime, datetime]:
-        """The moment as an empty period, or the whole day."""
+        """Return the moment as an empty period, or the whole day."""
         return (self.moment, self.moment) if self.has_clock else period_from(self.moment, "day")
 
 
@@ -72,7 +72,7 @@ def milliseconds(moment: datetime, zone: tzinfo) -> int:
 
 
 def read_date(text: str) -> Date | None:
-    """Return the date or time that the whole of ``text`` is, or None. Raises nothing."""
+    """Parse the whole of ``text`` as a date or time; None if it is neither. Never raises."""
     if len(text) > 100:
         return None
     text = unicodedata.normalize("NFKC", text).strip()

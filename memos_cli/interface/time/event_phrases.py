@@ -60,7 +60,7 @@ def read_anchor(question: str) -> Anchor | None:
 
 
 def range_beside(anchor: Anchor, start: int, end: int) -> tuple[int | None, int | None]:
-    """Return the time that ``anchor`` means if its event was from ``start`` to ``end`` (exclusive).
+    """Return the time that ``anchor`` means if its event lasted from ``start`` to ``end`` (exclusive).
 
     Milliseconds since 1970; None: open.
     """

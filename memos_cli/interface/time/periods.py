@@ -15,7 +15,7 @@ Period = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """What one phrase means: a period, or (a date without a year) how to place it in a wider one."""
+    """The meaning of one phrase: a period, or a date without a year, to place in a wider one."""
 
     kind: str
     """``day``, ``week``, ``month``, ``quarter``, ``year``, or ``now``, which only ends a range."""

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from memos_cli.interface.session import Session
 
 _TRIES = 3
-"""How often to start again if another process deletes a blob that is being copied."""
+"""The maximum attempts if another process deletes a blob that is being copied."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """What a backup did."""
+    """The result of a backup."""
 
     folder: str
     snapshot: str
@@ -44,7 +44,7 @@ class BackedUp:
     removed: tuple[str, ...] = ()
     """Snapshots that no rule keeps."""
     snapshots: int = 0
-    """How many complete ones there are now."""
+    """The number of complete ones now."""
     notes: tuple[str, ...] = ()
 
 
@@ -205,7 +205,7 @@ class _Run:
         return Manifest(self.name, self._time, tree, sum(entry.size for entry in entries))
 
     def _record(self) -> None:
-        """Leave in the audit that the vault is copied, before any of it is."""
+        """Record in the audit that the vault is copied, before it is copied."""
         session = self._session
         try:
             with session.vault.change(session.principal, session.now()) as change:
@@ -238,7 +238,7 @@ def snapshots(folder: Path, *, is_open: bool) -> list[Listed]:
 def verify(
     folder: Path, *, is_open: bool, on_bytes: Callable[[int], None] = lambda count: None
 ) -> tuple[int, list[str]]:
-    """Read every object of a folder. Returns how many snapshots are complete, and what is wrong."""
+    """Read every object of a folder. Returns the number of complete snapshots, and the problems."""
     backup = BackupFolder.open(Path(os.path.realpath(folder)), is_open=is_open)
     survey = backup.survey()
     problems = [f"the snapshot {name} is damaged: {why}" for name, why in survey.broken.items()]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def show(session: Session, id: str) -> MemoryDetails:
-    """Return a memory, what was made from it, and whether its sources still match."""
+    """Return a memory, the cubes made from it, and whether its sources still match."""
     with session.vault.snapshot(session.vault.connection):
         cube = session.access.get(id)
         found = details(session.vault, cube, session.now())
@@ -66,7 +66,7 @@ def _prove(vault: Vault, source: SourceRow, span: Span, sha256: bytes, version: 
 
 
 def _compare(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> str:
-    """Return whether the source still has the bytes of a place, or why that is not known."""
+    """Compare a place with its source: return whether the bytes are the same, or why that is not known."""
     path = source.path
     try:
         if source.blob:
@@ -86,7 +86,7 @@ def _compare(vault: Vault, source: SourceRow, span: Span, sha256: bytes) -> str:
 
 
 def history(session: Session, id: str) -> History:
-    """Return the versions of a memory and what happened to it, newest first."""
+    """Return the versions and the events of a memory, newest first."""
     with session.vault.snapshot(session.vault.connection) as db:
         cube = session.access.get(id)
         versions = tuple(queries.versions(db, cube.n))
@@ -99,7 +99,7 @@ def history(session: Session, id: str) -> History:
 def audit_rows(
     session: Session, *, cube: str, by: str, action: str, since: int | None, until: int | None
 ) -> Iterator[AuditRow]:
-    """Return the audit rows that match, oldest first; the vault's maker gets those of others too."""
+    """Return the audit rows that match, oldest first; the vault's creator also gets those of others."""
     db = session.vault.unrestricted if session.access.is_maker else session.vault.connection
     return audit.rows(
         db, cube=cube.upper() or None, by=by or None, action=action or None, since=since, until=until
@@ -107,14 +107,14 @@ def audit_rows(
 
 
 def verify_audit(session: Session, head: str) -> list[Break]:
-    """Return where the audit was changed; also compared with an earlier ``head`` ("": none)."""
+    """Return the places where the audit was changed; also compare it with an earlier ``head`` ("": none)."""
     earlier = Head.of(head) if head else None
     with session.vault.snapshot(session.vault.unrestricted) as db:
         return list(audit.verify(db, earlier))
 
 
 def check_vault(session: Session, *, repair: bool) -> tuple[list[Finding], list[Finding]]:
-    """Return what is wrong with the vault, and what of it was repaired. Read only, unless ``repair``."""
+    """Return the problems of the vault, and those that were repaired. Only reads, unless ``repair``."""
     settings, now = session.settings, session.now()
     cipher = check.cipher_of(session.folder, session.keys)
     require_entry(session.folder, settings, cipher, now)
@@ -131,7 +131,7 @@ HEATS = 200
 
 
 def stats(session: Session) -> Stats:
-    """Return the vault in numbers. Only its maker gets the bytes of its files."""
+    """Return the vault in numbers. Only its creator gets the bytes of its files."""
     with_sizes, half_life = session.access.is_maker, session.settings.heat_half_life
     with session.vault.snapshot(session.vault.connection):
         missing = count_missing(session)

@@ -1,7 +1,7 @@
 """Scheduled maintenance.
 
-Each step can be run alone, does nothing where nothing is to be done, and loses nothing when it is killed: its
-changes are those of the other commands, each in its own transaction, so the next run goes on.
+Each step can be run alone, and loses nothing if it is killed: it changes the vault like the other commands,
+with a transaction for each change, so the next run continues.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ TAUGHT, STEADY = 32, 7 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that a run did, or (``dry_run``) would do, and why."""
+    """One action of a run, or (``dry_run``) a planned one, with its reason."""
 
     step: str
     what: str
@@ -60,7 +60,7 @@ class Action:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did. ``left`` are the steps that it had no time for."""
+    """The result of a run. ``left`` are the steps that it had no time for."""
 
     deeds: list[Action] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -111,14 +111,14 @@ def maintain(
 
 
 class _Run:
-    """One run: what its steps share. Each step yields what it did."""
+    """One run of maintenance. Each step yields its actions."""
 
     def __init__(self, session: Session, dry_run: bool, deadline: float | None, distil: bool) -> None:
         self._session, self._dry_run, self._deadline, self._distil = session, dry_run, deadline, distil
         self.report = Report(dry_run=dry_run)
 
     def breathe(self, *_: object) -> None:
-        """Wait while a query asks a model. Raises OutOfTime when the run has had its time."""
+        """Wait while a query uses a model. Raises OutOfTime when the time of the run is over."""
         while not self._dry_run:
             if self._deadline is not None and time.monotonic() > self._deadline:
                 raise OutOfTime
@@ -235,7 +235,7 @@ class _Run:
                 yield from self._carry_out(verdict)
 
     def _asked_for(self) -> Iterator[Action]:
-        """Make the states that another vault had of imported memories."""
+        """Make the states that imported bundles requested."""
         session = self._session
         for wanted in saved_states.requests(session.vault.connection):
             document = [str(id) for id in wanted.get("document", ())]
@@ -345,7 +345,7 @@ class _Run:
     # --- files ---------------------------------------------------------------------------------------
 
     def sweep(self) -> Iterator[Action]:
-        """Delete files that nothing names."""
+        """Delete files that no row names."""
         for found in check.sweep(self._session.vault, dry_run=self._dry_run):
             yield Action("sweep", "sweep", found.where, found.message)
 

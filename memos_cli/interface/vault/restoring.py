@@ -1,7 +1,7 @@
 """Restore a vault from a folder of backups.
 
-All of it is made and examined in ``tmp/restore`` of the new vault, and moved into place at the end,
-VAULT.toml last: a restore that was cut short is no vault, and the next one starts over.
+The vault is made and checked in ``tmp/restore`` of its folder, and moved into place at the end, VAULT.toml
+last: an interrupted restore is no vault, and the next one starts over.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ROOM = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class RestoredVault:
-    """A vault that was restored: where, from which snapshot."""
+    """A restored vault, with its folder and its snapshot."""
 
     vault: str
     id: str
@@ -163,7 +163,7 @@ def _write(
 
 
 def _complete(session: Session, staging: Path, chosen: Manifest, source: Path) -> tuple[int, str]:
-    """Examine the vault in ``staging``; build its index and leave the audit row. Returns (memories, id)."""
+    """Check the vault in ``staging``, build its index and add the audit row. Returns (memories, id)."""
     timeout = session.settings.lock_timeout
     cipher = check.cipher_of(staging, session.keys)
     findings = check.examine(staging, timeout=timeout, cipher=cipher)

@@ -19,7 +19,7 @@ class FileChanges:
     """The changes below some paths since this object was created. Folders behind links are not seen."""
 
     def __init__(self, paths: Sequence[Path], interval: float, on_note: Callable[[str], None]) -> None:
-        """``interval`` is the seconds between two checks; 0 waits for events, if possible."""
+        """Start watching. ``interval`` is the seconds between two checks; 0 waits for events, if possible."""
         self._folders = [path for path in paths if path.is_dir()] if not interval else []
         self._polled, self._interval = [*paths], interval or _SELDOM
         self._events: Iterator[set[Path]] | None = None
@@ -35,7 +35,7 @@ class FileChanges:
             else:
                 self._polled = [path for path in paths if path not in self._folders]
                 self._interval = _OFTEN
-        self._known = self._look()
+        self._known = self._read_stamps()
         self._next = time.monotonic() + self._interval
 
     def wait(self) -> set[Path]:
@@ -46,7 +46,7 @@ class FileChanges:
         else:
             time.sleep(min(_STEP, self._interval))
         if time.monotonic() >= self._next:
-            found = self._look()
+            found = self._read_stamps()
             changed |= {path for path in {*found, *self._known} if found.get(path) != self._known.get(path)}
             if not changed.isdisjoint(self._folders):  # a folder was replaced: events are of the old one
                 with suppress(OSError, RuntimeError):
@@ -55,7 +55,7 @@ class FileChanges:
             self._next = time.monotonic() + self._interval
         return changed
 
-    def _look(self) -> dict[Path, Stamp]:
+    def _read_stamps(self) -> dict[Path, Stamp]:
         """Return the stamp of each polled file, and the inode of each folder that is watched by events.
 
         The write-ahead log of a database counts, too.

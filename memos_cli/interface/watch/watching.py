@@ -32,7 +32,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """What to watch, and how."""
+    """The options of `memos watch`."""
 
     folders: tuple[Path, ...] = ()
     stores: tuple[Path, ...] = ()
@@ -132,8 +132,8 @@ def watch(
 ) -> None:
     """Keep the folders and stores up to date until a signal ends the process; with ``once``, return then.
 
-    What fails is reported and tried again. Raises Locked while another process watches for this vault,
-    UsageError for a path that does not exist, Refused and NoVault also later on.
+    Errors are reported, and the source is tried again. Raises Locked while another process watches for this
+    vault, UsageError for a path that does not exist, Refused and NoVault also later on.
     """
     memos.access.require_writer()
     if not (options.folders or options.stores):

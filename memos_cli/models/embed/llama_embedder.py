@@ -223,7 +223,9 @@ class _Lane:
             setattr(self._batch, field, ctypes.cast(array.ctypes.data, kind))
 
     def embed(self, pack: Sequence[int], tokens: Sequence[Sequence[int]], vectors: Vectors) -> int:
-        """Embed the texts numbered in ``pack`` into their rows of ``vectors``; the number of texts."""
+        """Embed the texts numbered in ``pack`` into their rows of ``vectors``. Returns the number of
+        texts.
+        """
         end = 0
         for sequence, number in enumerate(pack):
             start, end = end, end + len(tokens[number])
@@ -248,7 +250,9 @@ class _Lane:
 
 
 def _pack(lengths: Sequence[int]) -> list[list[int]]:
-    """Numbers of texts, the longest first, in groups of at most ``_PACKED_TOKENS`` tokens or of one text."""
+    """Group the numbers of texts, the longest first: at most ``_PACKED_TOKENS`` tokens, or one text, a
+    group.
+    """
     packs: list[list[int]] = []
     room = 0
     for number in sorted(range(len(lengths)), key=lambda number: -lengths[number]):

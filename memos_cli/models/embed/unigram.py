@@ -195,7 +195,7 @@ def _build_trie(pieces: Sequence[str]) -> NDArray[np.uint64]:
 
 
 def _place(table: Any, keys: Any) -> Any:
-    """Put entries for ``keys``, without tokens, into free places of ``table``; the place of each."""
+    """Put entries for ``keys``, without tokens, into free places of ``table``. Returns the place of each."""
     import numpy as np
 
     mask = np.uint64(len(table) - 1)

@@ -1,4 +1,4 @@
-"""WordPiece, BERT's uncased tokenizer, for what llama.cpp cuts differently.
+"""WordPiece, BERT's uncased tokenizer, for text that llama.cpp cuts differently.
 
 llama.cpp reads plain ASCII as BERT does. Beyond it, its tables differ in Korean, in Indian vowel signs,
 in decomposed accents, in control characters and in overlong words; a vector of other pieces is another
@@ -32,10 +32,12 @@ _MAX_KNOWN_WORDS = 1 << 16
 
 
 class WordPieces:
-    """Cuts text into the pieces of one vocabulary."""
+    """A tokenizer with the pieces of one vocabulary."""
 
     def __init__(self, ids: Mapping[str, int]) -> None:
-        """``ids``: the number of each piece, ``SPECIAL`` included; who starts a word has ``WORD_START``."""
+        """Create a tokenizer. ``ids`` has the number of each piece, ``SPECIAL`` included; ``WORD_START``
+        marks pieces that start a word.
+        """
         self.first, self.last = ids["[CLS]"], ids["[SEP]"]
         self._ids = ids
         self._cut_word = lru_cache(maxsize=_MAX_KNOWN_WORDS)(self._match)
@@ -87,7 +89,7 @@ def split_words(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 14)
 def _clean(c: str) -> str:
-    """Spaces of all kinds as one kind, control characters gone, Chinese characters apart."""
+    """Replace all kinds of spaces by one, remove control characters, and separate Chinese characters."""
     category = unicodedata.category(c)
     if c in "\t\n\r" or category.startswith("Z"):
         return " "
@@ -101,7 +103,7 @@ def _clean(c: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _set_apart(c: str) -> str:
-    """Punctuation marks are words of their own; so are all ASCII symbols."""
+    """Separate punctuation marks and ASCII symbols as single words."""
     symbol = len(c) == 1 and c.isascii() and c.isprintable() and not c.isalnum() and c != " "
     if symbol or all(unicodedata.category(part).startswith("P") for part in c):
         return f" {c} "

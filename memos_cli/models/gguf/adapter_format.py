@@ -4,8 +4,8 @@ Format: llama.cpp's ``src/llama-adapter.cpp`` and ``convert_lora_to_gguf.py``. T
 ``blk.0.attn_q.weight`` (out × in) belong ``blk.0.attn_q.weight.lora_a`` (rank × in) and ``….lora_b``
 (out × rank): y = Wx + scale · alpha / rank · B(Ax).
 
-Who wrote a file is not known: llama.cpp aborts the process where a value is of another type than it expects,
-and checks little else. So nothing is handed to it that ``check_adapter`` did not pass.
+The writer of a file is unknown: llama.cpp aborts the process if a value has another type than it expects, and
+checks little else. So llama.cpp gets only files that ``check_adapter`` has accepted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
 
 OWN = "memos."
-"""How the keys of our own metadata begin."""
+"""The prefix of the keys of our own metadata."""
 
 _SUFFIXES = ("lora_a", "lora_b")
 _BLOCKS = {0: (1, 4), 1: (1, 2), 8: (32, 34), 30: (1, 2)}
@@ -41,7 +41,7 @@ _HINT = "`memos promote` makes one for this model"
 
 @dataclass(frozen=True, slots=True)
 class AdapterHeader:
-    """What an adapter says about itself."""
+    """The metadata of an adapter."""
 
     architecture: str
     name: str
@@ -163,7 +163,7 @@ def _read(path: Path) -> tuple[GgufHeader, AdapterHeader]:
 
 
 def _problem_of_tensors(header: GgufHeader, alignment: int) -> str:
-    """Return why the list of tensors is not that of an adapter; "" if it is."""
+    """Return the reason why the list of tensors is not that of an adapter; "" if it is."""
     names = {tensor.name for tensor in header.listed}
     if len(names) != len(header.listed):
         return "it has a tensor twice"

@@ -1,4 +1,4 @@
-"""Which models an adapter can be trained for, and how their families differ. Does not load torch.
+"""The families of models that adapters can be trained for, with their differences. Does not load torch.
 
 Formulas: llama.cpp's ``src/models/*.cpp``; names of metadata and tensors: docs/gguf.md and gguf-py's
 constants.py.
@@ -18,7 +18,7 @@ TARGETS = ("attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_gate", 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """In what an architecture differs from the others."""
+    """The differences of an architecture from the others."""
 
     neighbours: bool = False
     """Positions turn pairs of neighbours; otherwise a number and the one half a head further."""
@@ -47,7 +47,7 @@ FAMILIES = {
 }
 
 _READABLE = frozenset([0, 1, 2, 3, 6, 7, 8, *range(10, 15), *range(16, 24), 29, 30, 34, 35, 39])
-"""What gguf-py dequantises, by ggml.h's ``ggml_type``."""
+"""The types that gguf-py dequantises, by ggml.h's ``ggml_type``."""
 _PER_LAYER = re.compile(
     r"blk\.\d+\.(?:(?:attn_(?:q|k|v|qkv|output)|ffn_(?:gate|up|down))\.(?:weight|bias)"
     r"|(?:attn|ffn|attn_q|attn_k|post_attention|post_ffw)_norm\.weight)"
@@ -62,13 +62,13 @@ _STRANGE = (
 _FEW_ROWS = 512
 """The most rows of logits that a step needs, as estimated."""
 KEPT_BYTES = 256_000_000
-"""Memory for what the layers below an adapter give for sequences that come again."""
+"""Bytes of the cache for the output of the layers below an adapter."""
 _PROCESS = 400_000_000
 """Bytes that Python and torch take by themselves."""
 
 
 def trainable(header: GgufHeader) -> str:
-    """Return why an adapter for this model cannot be trained here; "" if it can."""
+    """Return the reason why no adapter can be trained for this model; "" if one can."""
     architecture = header.architecture
     family = FAMILIES.get(architecture)
     if family is None:
@@ -140,7 +140,7 @@ class Shape:
 
     @classmethod
     def of(cls, header: GgufHeader) -> Shape:
-        """Raises ModelUnfit where a size is missing or makes no sense."""
+        """Read the sizes from a header. Raises ModelUnfit if a size is missing or invalid."""
 
         def number(key: str, default: int = 0) -> int:
             value = header.number(f"{header.architecture}.{key}", default)

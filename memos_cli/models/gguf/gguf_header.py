@@ -60,7 +60,7 @@ class GgufTensor:
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """What a GGUF file says about itself."""
+    """The metadata of a GGUF file."""
 
     values: Mapping[str, str | int | float | bool]
     """Every scalar and string of the metadata by its key."""
@@ -108,7 +108,7 @@ def read_header(path: Path) -> GgufHeader:
 
 
 class _Unsound(Exception):
-    """What is wrong with the bytes."""
+    """An error in the bytes of a file."""
 
 
 def _parse(cursor: _Cursor) -> GgufHeader:

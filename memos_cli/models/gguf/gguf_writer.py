@@ -14,8 +14,8 @@ from memos_cli.files import replacing
 def write_gguf(target: Path, architecture: str) -> Iterator[Any]:
     """Yield a ``gguf.GGUFWriter``; when the block ends, its content is written to ``target``.
 
-    The file is private and durable. If the block raises, or the disk is full, there is nothing of it.
-    Several processes may write the same file at once: each replaces it whole.
+    The file is private and durable. If the block raises, or the disk is full, no file is left. Several
+    processes may write the same file at once: each replaces it as a whole.
     """
     import gguf
 

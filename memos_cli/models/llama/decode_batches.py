@@ -1,4 +1,4 @@
-"""How a sequence is divided into calls of llama.cpp, and which adapters each call uses. Pure.
+"""Divide a sequence into calls of llama.cpp, each with its adapters. Pure.
 
 The last bits of a token's values depend on which tokens are computed with it. So a sequence is always divided
 in the same way, and of a sequence in memory only calls that would be repeated exactly are reused.
@@ -33,8 +33,9 @@ def plan_calls(length: int, batch: int, adapters: Attached = (), adapted_from: i
 def count_same(
     calls: Sequence[Call], held: Sequence[int], planned: Sequence[Call], wanted: Sequence[int]
 ) -> int:
-    """Return how many of the ``held`` tokens, read by ``calls``, equal those that ``planned`` would read
-    of ``wanted``."""
+    """Count the ``held`` tokens, read by ``calls``, that equal those that ``planned`` would read of
+    ``wanted``.
+    """
     same = 0
     for mine, other in zip(calls, planned, strict=False):
         if mine != other or list(held[same : mine.end]) != list(wanted[same : mine.end]):

@@ -1,10 +1,10 @@
 """Check that libllama lays out its parameters as the bindings of llama-cpp-python describe them.
 
-A library of another version loads without an error (``LLAMA_CPP_LIB_PATH``, a file that was replaced).
-Where a field was inserted, every field after it reads a neighbour's bytes: ``offload_kqv`` reads False, and a
-context opens with wrong settings. So the defaults are compared with what this version of
-llama.cpp returns (``llama_context_default_params`` and ``llama_model_default_params`` in its ``src``), before
-any structure is passed by value.
+A library of another version loads without an error (``LLAMA_CPP_LIB_PATH``, a file that was replaced). If a
+field was inserted, every later field reads a neighbour's bytes: ``offload_kqv`` reads False, and a context
+opens with wrong settings. So the defaults are compared with what this version of llama.cpp returns
+(``llama_context_default_params`` and ``llama_model_default_params`` in its ``src``), before any structure is
+passed by value.
 """
 
 from __future__ import annotations

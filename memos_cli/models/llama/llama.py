@@ -28,10 +28,10 @@ _WARNING, _ERROR = 3, 4
 """Levels of ggml.h's ``ggml_log_level``."""
 
 _AMX = "AMX_INT8 = 1"
-"""Where llama.cpp was built for a processor that has it, among what it says of itself."""
+"""The feature of a llama.cpp that was built for a processor with AMX."""
 
 _complaints: deque[str] = deque(maxlen=8)
-"""What llama.cpp last complained about: it reports *why* it failed only through its log."""
+"""The last warnings of llama.cpp: it reports the reason of a failure only in its log."""
 
 _keepalive: list[object] = []
 """The log callback. Without this reference ctypes frees it, and llama.cpp would call into freed memory."""
@@ -77,7 +77,7 @@ def limit_spinning() -> None:
 
 @functools.cache
 def build() -> str:
-    """Return which llama.cpp this is: the versions of llama-cpp-python and of ggml, and ggml's commit."""
+    """Return the versions of llama-cpp-python and of ggml, and ggml's commit."""
     bindings = load()
     library = bindings._lib
     library.ggml_version.restype = library.ggml_commit.restype = ctypes.c_char_p
@@ -93,7 +93,7 @@ def bindings_name(bindings: ModuleType) -> str:
 
 
 def repair_hint() -> str:
-    """Return what to type if the library does not fit: unset LLAMA_CPP_LIB_PATH, or build it again."""
+    """Return the hint for a library that does not fit: unset LLAMA_CPP_LIB_PATH, or build it again."""
     return f"unset {_OTHER_LIBRARY}" if _OTHER_LIBRARY in os.environ else _REINSTALL
 
 
@@ -110,7 +110,7 @@ def model_parameters() -> Any:
 
 
 def features() -> str:
-    """Return what llama.cpp computes with on this machine."""
+    """Return the processor features that llama.cpp uses on this machine."""
     return _system_info().strip(" |").replace(_AMX, "AMX unused")
 
 
@@ -163,7 +163,7 @@ def _read_load() -> float:
     """Return how many threads of others want a core, if that is known."""
     try:
         load = os.getloadavg()[0]
-        # The average of a minute holds this process's own work too. What wants to run at this moment,
+        # The average of a minute includes this process's own work. What wants to run at this moment,
         # less this thread, does not, but jumps: only what shows in both is somebody else at work.
         running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
         return min(load, max(0, running - 1))
@@ -187,8 +187,8 @@ def _read_cpu_quota(cgroup: Path) -> float:
 def _import_bindings() -> ModuleType:
     """Import ``llama_cpp.llama_cpp`` without running ``llama_cpp/__init__.py``.
 
-    The package is registered without its contents. Whoever asks it for a name later (``import
-    llama_cpp; llama_cpp.Llama``) makes it run its ``__init__`` then, on top of the same bindings.
+    The package is registered without its contents. A later access to one of its names (``import llama_cpp;
+    llama_cpp.Llama``) runs its ``__init__`` then, with the same bindings.
     """
     if "llama_cpp" not in sys.modules:
         spec = importlib.util.find_spec("llama_cpp")

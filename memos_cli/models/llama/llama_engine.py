@@ -4,10 +4,10 @@ Tokens are always computed in the same batches, which start at multiples of ``En
 first token of the sequence. So a sequence that was cut at such a multiple, or restored from a state that was
 saved there, continues exactly like one that was read in one piece.
 
-Adapters are *activated* (aLoRA; llama.cpp's pull request 15212): what precedes the question is computed
-without them, so that one saved state serves every adapter. A batch ends where they are switched on. The
-engine records what each call of llama.cpp read, and with which adapters: nothing that was computed otherwise
-is reused, and a sequence with adapters in it is not saved. Not thread-safe.
+Adapters are *activated* (aLoRA; llama.cpp's pull request 15212): the tokens before the question are computed
+without them, so that one saved state can be used with every adapter. A batch ends where they are switched on.
+The engine records the tokens and adapters of each call of llama.cpp: only tokens that were computed in the
+same way are reused, and a sequence with adapters in it is not saved. Not thread-safe.
 """
 
 from __future__ import annotations
@@ -248,12 +248,14 @@ class Engine(ModelInfo):
     # --- what is predicted -----------------------------------------------------------------------
 
     def logits(self) -> Logits:
-        """Return the logits of the next token: a number for each token of the vocabulary, larger is
-        likelier."""
+        """Return the logits of the next token: a number for each token of the vocabulary; larger means
+        likelier.
+        """
         return self._copy_logits(1)[0]  # type: ignore[no-any-return]
 
     def score(self, tokens: Sequence[int]) -> Logits:
-        """Read ``tokens`` with what is attached, and return how likely each token was at each place.
+        """Read ``tokens`` with the attached adapters, and return the log-probability of every token at each
+        place.
 
         Row i has the natural logarithms of the probabilities of all tokens at the place of ``tokens[i]``.
         Raises ModelUnfit if the context is full.
@@ -273,7 +275,7 @@ class Engine(ModelInfo):
         """Copy the logits of the last ``rows`` tokens that have some: (rows, vocabulary)."""
         import numpy as np
 
-        assert self._has_logits, "the last token was restored, or what was read after it is forgotten"
+        assert self._has_logits, "the last token was restored, or tokens after it were removed"
         first = self._llama.llama_get_logits_ith(self._context, -rows)
         return np.ctypeslib.as_array(first, (rows, self.vocabulary_size)).copy()
 
@@ -286,7 +288,7 @@ class Engine(ModelInfo):
         return adapter
 
     def unload_adapter(self, adapter: LoadedAdapter) -> None:
-        """Give its memory back; it is detached first."""
+        """Free the memory of an adapter; it is detached first."""
         self.attach([(each, scale) for each, scale in self._attached if each is not adapter])
         self._adapters.remove(adapter)
         free_adapter(adapter)
@@ -368,7 +370,7 @@ class Engine(ModelInfo):
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """What a saved state depends on, by name, apart from the model's file and the tokens."""
+        """The conditions of a saved state, by name, apart from the model's file and the tokens."""
         return conditions_of(
             self._parameters(),
             self._header,

@@ -15,7 +15,9 @@ from memos_cli.models.llama.llama import last_complaints, load
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedAdapter:
-    """An adapter in the memory of one engine. Loaded twice, it is two: equal is only what is the same."""
+    """An adapter in the memory of one engine. It equals only itself, even if the same file is loaded
+    twice.
+    """
 
     header: AdapterHeader
     pointer: ctypes.c_void_p
@@ -38,7 +40,7 @@ def load_adapter(model: ctypes.c_void_p, base: GgufHeader, path: Path) -> Loaded
 
 
 def free_adapter(adapter: LoadedAdapter) -> None:
-    """Give the memory back. It must not be attached."""
+    """Free the memory of an adapter. It must not be attached."""
     llama = load()
     llama.llama_adapter_lora_free(ctypes.cast(adapter.pointer, llama.llama_adapter_lora_p_ctypes))
 

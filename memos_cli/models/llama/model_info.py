@@ -1,4 +1,4 @@
-"""What an open model says about itself: tokens, chat template, size."""
+"""The metadata of an open model: tokens, chat template, size."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ModelInfo(TokenPrompts):
 
     @property
     def vocabulary_size(self) -> int:
-        """How many tokens the vocabulary has."""
+        """The number of tokens in the vocabulary."""
         return int(self._llama.llama_vocab_n_tokens(self._vocabulary))
 
     @property
@@ -84,7 +84,9 @@ class ModelInfo(TokenPrompts):
 
     @property
     def parameters(self) -> int:
-        """How many weights the model has; of a split one whose vocabulary alone is open: its first part."""
+        """The number of weights of the model; for a split one, of which only the vocabulary is open, those of
+        its first part.
+        """
         return int(self._llama.llama_model_n_params(self._model)) or self._header.parameters
 
     @property

@@ -1,5 +1,5 @@
-"""Load llama.cpp in a process of its own and report what it is: a library for another processor ends that
-process, and no other.
+"""Load llama.cpp in a separate process and report its version: a library for another processor ends only that
+process.
 
 ``python -m memos_cli.models.llama.probe`` prints the report as JSON.
 """

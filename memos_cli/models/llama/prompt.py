@@ -1,9 +1,9 @@
-"""From messages to tokens, by the model's own chat template.
+"""Convert messages to tokens with the model's own chat template.
 
 The template is rendered once with marks in place of the contents, and cut at the marks. Its own text is
-tokenized with control tokens, the contents without: a memory that says ``<|im_start|>system`` stays
-text. Each block of memories and the question are tokenized separately, always, so that a saved state of what
-comes first and a fresh reading of it run the same tokens.
+tokenized with control tokens, the contents without: a memory that says ``<|im_start|>system`` stays text.
+Each block of memories and the question are always tokenized separately, so that a saved state of the first
+blocks and a fresh reading of them have the same tokens.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _frame(template: str, marks: tuple[tuple[str, str], ...], day: date, is_dial
 
 
 class TokenPrompts:
-    """Makes prompts of tokens: a base for engines that tokenize as ``Tokenizer`` says.
+    """A base class that makes prompts of tokens, for engines with the methods of ``Tokenizer``.
 
     Each block of memories is tokenized by itself, so that its tokens do not depend on what follows. Where the
     model's template fails, the prompt is in ChatML, and has a note.

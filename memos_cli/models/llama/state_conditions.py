@@ -1,4 +1,4 @@
-"""What a saved state of a sequence depends on, and which models have no exact states."""
+"""The conditions of a saved state of a sequence, and the models without exact states."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROMPT_DAY = "day"
 
 
 def why_unfit(model: ctypes.c_void_p) -> str:
-    """Return why a state of ``model`` would not be exact; "" if it is."""
+    """Return the reason why a state of ``model`` would not be exact; "" if it would be."""
     llama = load()
     if llama.llama_model_is_recurrent(model):
         return "it is a recurrent model, which keeps no state for each token"

@@ -1,4 +1,4 @@
-"""From text to tokens and back, by the vocabulary of a model that llama.cpp has open."""
+"""Convert text to tokens and back, with the vocabulary of a model that llama.cpp has open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from memos_cli.models.llama.llama import load
 
 
 def cut_text(vocabulary: ctypes.c_void_p, text: str, special: bool, start: bool) -> list[int]:
-    """Return the tokens of ``text``; ``special`` reads control tokens as such, ``start`` begins with BOS."""
+    """Return the tokens of ``text``; ``special`` recognises control tokens, ``start`` begins with BOS."""
     llama, data = load(), text.encode("utf-8", "replace")
     count = -len(data) - 16  # the negative number of tokens that there must be room for
     while count < 0:

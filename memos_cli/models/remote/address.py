@@ -1,4 +1,4 @@
-"""Addresses of model servers: how they are written, and which are on this machine.
+"""Addresses of model servers: their notation, and a check whether they are on this machine.
 
 http://127.0.0.1:8080                 any server; it is asked what it is
 http://127.0.0.1:1234#qwen2.5-7b      … and which of its models
@@ -33,7 +33,7 @@ _LOOPBACK = IPv4Network("127.0.0.0/8")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is, and which model of it answers."""
+    """The address of a server, and its model that answers."""
 
     kind: Kind
     scheme: str
@@ -41,7 +41,7 @@ class Address:
     """A name in lower case, or an IP address; of version 6, in brackets."""
     port: int
     path: str
-    """What precedes the paths of its protocol, without a slash at its end."""
+    """The prefix of the paths of its protocol, without a slash at its end."""
     model: str
 
     @property
@@ -89,7 +89,7 @@ def is_address(name: str) -> bool:
 
 
 def parse_address(name: str) -> Address:
-    """Return the address that ``name`` writes. Raises UsageError, which never repeats a password in it."""
+    """Parse ``name`` as an address. Raises UsageError, which never repeats a password in it."""
     scheme, _, rest = name.strip().partition(":")
     scheme = scheme.casefold()
     if not name.isprintable():  # urlsplit would silently remove line ends

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _FRAME = 16
 """Approximate tokens that a template puts around two messages."""
 _CONTROL = re.compile(r"<(?=[|｜])")
-"""How control tokens of most models begin."""
+"""The start of control tokens of most models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,12 @@ class ChatPrompt(Prompt):
 
 
 class ChatServer(ServerEngine):
-    """A model that is asked by chat messages."""
+    """A model with an API of chat messages."""
 
     def __init__(self, client: Client, *, context: int, parameters: int, counts: Path | None) -> None:
-        """``context`` is the most tokens that the server will be asked to hold; ``counts`` a file for what
-        is learned about its tokens."""
+        """Open a server. ``context`` is the largest context to request in tokens; ``counts`` is a file for
+        the corrections of estimates.
+        """
         address = client.address
         super().__init__(client, address.model)
         self.context, self.parameters = context, parameters or self.parameters
@@ -83,7 +84,7 @@ class ChatServer(ServerEngine):
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
         on_tokens: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """Take a prompt; it is sent with the request for its answer."""
+        """Store a prompt; it is sent with the request for its answer."""
         assert isinstance(prompt, ChatPrompt), "a prompt of another engine"
         self._prompt = prompt
 
@@ -100,7 +101,7 @@ def _message(memories: Sequence[str], question: str) -> str:
 
 
 class Ollama(ChatServer):
-    """A model in Ollama: its own API, because only that takes the size of the context."""
+    """A model in Ollama, with its own API, because only that accepts the size of the context."""
 
     def _answer(self, limit: int, temperature: float, seed: int) -> Iterator[str]:
         options = {"num_ctx": self.context, "num_predict": limit, "temperature": temperature, "seed": seed}

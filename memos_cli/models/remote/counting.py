@@ -37,7 +37,7 @@ def estimate_tokens(text: str) -> int:
 
 
 class Counter:
-    """Estimates tokens of one model, and corrects itself by what the server reports.
+    """An estimator of tokens of one model, corrected by the reports of the server.
 
     The corrections are in ``file``, a JSON object of factors by model. A file that cannot be read or written
     is ignored.

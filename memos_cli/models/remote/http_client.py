@@ -37,7 +37,7 @@ class Client:
     """A connection to one server. Close it. Its errors are ModelUnfit."""
 
     def __init__(self, address: Address, timeout: float) -> None:
-        """``timeout`` is how many seconds the server may be silent."""
+        """Connect to a server, which may be silent for ``timeout`` seconds."""
         try:
             import httpx2
         except ImportError as error:

@@ -38,7 +38,9 @@ class LlamaServer(TokenPrompts, ServerEngine):
     batch = 64
 
     def __init__(self, client: Client, props: Mapping[str, Any], slots: Path | None) -> None:
-        """``props`` is what ``/props`` answered; ``slots`` the server's folder for states, if it is known."""
+        """Open a server. ``props`` is the response of ``/props``; ``slots`` is the server's folder for
+        states, if known.
+        """
         models = client.find("/v1/models") or {}
         path = text_at(props, "model_path")
         super().__init__(client, Path(path or text_at(props, "model_alias")).name or "llama-server")
@@ -118,7 +120,7 @@ class LlamaServer(TokenPrompts, ServerEngine):
         adapters: Sequence[tuple[LoadedAdapter, float]] = (),
         on_tokens: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """Take a prompt; it is sent with the request for its answer."""
+        """Store a prompt; it is sent with the request for its answer."""
         tokens = [*prompt.prefix, *prompt.question]
         self._require_room(len(tokens))
         self.tokens = tokens
@@ -241,7 +243,9 @@ class LlamaServer(TokenPrompts, ServerEngine):
 
 
 def _drops_states(path: Path) -> str:
-    """Return why llama.cpp would not use a saved state of the model at ``path``; "" if that is not known."""
+    """Return the reason why llama.cpp would not use a saved state of the model at ``path``; "" if none is
+    known.
+    """
     try:
         header = read_header(path)
     except (ModelUnfit, OSError):

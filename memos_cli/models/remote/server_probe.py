@@ -1,4 +1,4 @@
-"""Open the model of a server: find out which kind it is, and what it can do."""
+"""Open the model of a server: detect its kind and its features."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How to use a server."""
+    """The options for a server."""
 
     context: int
     """Tokens of the context where the server does not fix them."""
@@ -34,7 +34,7 @@ class ServerOptions:
 
 
 def open_server(address: Address, options: ServerOptions) -> LlamaServer | Ollama | OpenAi:
-    """Ask a server what it is, and return its engine. Raises ModelUnfit if it cannot be used."""
+    """Detect the kind of a server, and return its engine. Raises ModelUnfit if it cannot be used."""
     client = Client(address, options.timeout)
     try:
         return _open(client, options)
@@ -133,6 +133,6 @@ def _only(names: list[str], client: Client) -> str:
 
 
 def _read_count(text: str) -> int:
-    """Return the number that people write as ``7B`` or ``1.5 B``; 0 for anything else."""
+    """Parse a number such as ``7B`` or ``1.5 B``; 0 for anything else."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s*([KMBT])", text.strip().upper())
     return round(float(match[1]) * _UNITS[match[2]]) if match else 0

@@ -96,7 +96,7 @@ def number_at(value: object, *path: str | int) -> int:
 
 
 def at(value: object, *path: str | int) -> object:
-    """Return what is at a path of keys and positions in parsed JSON; None where it ends early."""
+    """Return the value at a path of keys and positions in parsed JSON; None if it ends early."""
     for step in path:
         if isinstance(value, dict) and isinstance(step, str):
             value = value.get(step)

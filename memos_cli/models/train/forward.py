@@ -45,7 +45,7 @@ class Prefix:
         return int(self.keys[0].shape[1])
 
     def __add__(self, other: Prefix) -> Prefix:
-        """This one, and ``other`` that was read after it."""
+        """Append ``other``, which was read after this one."""
         return Prefix(
             tuple(torch.cat(pair, 1) for pair in zip(self.keys, other.keys, strict=True)),
             tuple(torch.cat(pair, 1) for pair in zip(self.values, other.values, strict=True)),
@@ -53,10 +53,10 @@ class Prefix:
 
 
 class Batch:
-    """Sequences one behind the other, without padding; side by side and padded only for attention."""
+    """Sequences concatenated without padding; stacked and padded only for attention."""
 
     def __init__(self, sequences: Sequence[Sequence[int]], start: int) -> None:
-        """The first token of each sequence is at the position ``start``."""
+        """Create a batch; the first token of each sequence is at the position ``start``."""
         lengths = torch.tensor([len(sequence) for sequence in sequences])
         self._start, self._longest = start, int(lengths.max())
         self.firsts: list[int] = (lengths.cumsum(0) - lengths).tolist()
@@ -69,21 +69,21 @@ class Batch:
         self._places = None if bool(is_token.all()) else is_token.flatten().nonzero()[:, 0]
 
     def pad(self, x: Tensor) -> Tensor:
-        """(tokens, …) as (sequences, longest, …)."""
+        """Reshape (tokens, …) to (sequences, longest, …), with padding."""
         if self._places is not None:
             padded = x.new_zeros(self._shape[0] * self._shape[1], *x.shape[1:])
             x = padded.index_copy(0, self._places, x)
         return x.unflatten(0, self._shape)
 
     def unpad(self, x: Tensor) -> Tensor:
-        """(sequences, longest, …) as (tokens, …)."""
+        """Reshape (sequences, longest, …) to (tokens, …), without padding."""
         flat = x.flatten(0, 1)
         return flat if self._places is None else flat.index_select(0, self._places)
 
     def mask(self, window: int, group: int) -> Tensor:
-        """What is added to scores: (``group`` × longest, start + longest); ``window`` 0 sees all before.
+        """Return the mask to add to scores: (``group`` × longest, start + longest); ``window`` 0: no limit.
 
-        Padding is behind the tokens, where none of them looks.
+        Padding is after the tokens, which attend only to earlier ones.
         """
         query = self._start + torch.arange(self._longest)[:, None]
         key = torch.arange(self._start + self._longest)[None]
@@ -94,10 +94,10 @@ class Batch:
 
 
 class Network:
-    """A model's weights, dequantised and frozen. Raises ModelUnfit where one is missing or damaged."""
+    """A model's weights, dequantised and frozen. Raises ModelUnfit if one is missing or damaged."""
 
     def __init__(self, path: Path, header: GgufHeader) -> None:
-        """``header`` is one that ``families.trainable`` passes."""
+        """Read the weights; ``header`` is one that ``families.trainable`` accepts."""
         architecture = header.architecture
 
         def number(key: str, default: float) -> float:
@@ -233,7 +233,7 @@ class Network:
         past: tuple[Tensor, Tensor] | None,
         mask: Tensor,
     ) -> Tensor:
-        """Return what each token takes from those before it: (tokens, width of all heads).
+        """Compute attention: for each token, from those before it, (tokens, width of all heads).
 
         The queries that share a head of keys are rows of one matrix, so that keys need not be repeated.
         """
@@ -255,7 +255,7 @@ class Network:
         return batch.unpad(out.flatten(2))
 
     def _check(self, path: Path) -> None:
-        """Raises ModelUnfit unless every tensor is there and of the shape that the metadata ask for."""
+        """Raise ModelUnfit unless every tensor exists with the shape in the metadata."""
         shape, names = self.shape, self.weights
         heads, shared = shape.heads * shape.head, shape.shared * shape.head
         wanted = {"token_embd": (shape.words, shape.width), "output_norm": (shape.width,)}
@@ -279,7 +279,7 @@ class Network:
 
 
 def _turns(frequencies: Tensor, positions: Tensor) -> Tensor:
-    """For each token and frequency the turn as a complex number: (tokens, 1, frequencies)."""
+    """Return the rotation of each token and frequency as a complex number: (tokens, 1, frequencies)."""
     angles = positions[:, None].double() * frequencies
     return torch.polar(torch.ones_like(angles), angles)[:, None].to(torch.complex64)
 

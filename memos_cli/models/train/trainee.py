@@ -1,6 +1,6 @@
 """A model's weights in torch, with a low-rank adapter to be trained.
 
-torch is loaded when a Trainee is made, and by nothing else in the program. The adapter is LoRA (arXiv
+Only the creation of a Trainee loads torch. The adapter is LoRA (arXiv
 2106.09685): y = Wx + alpha / rank · B(Ax).
 """
 
@@ -95,7 +95,7 @@ class Trainee:
         }
 
     def load(self, matrices: Mapping[str, tuple[Matrix, Matrix]]) -> None:
-        """Take over what ``matrices`` gave. Raises ValueError unless it is for just these matrices."""
+        """Load the result of ``matrices``. Raises ValueError unless it has exactly these matrices."""
         import torch
 
         if {name.removesuffix(".weight") for name in matrices} != set(self._pairs):
@@ -109,7 +109,9 @@ class Trainee:
                     parameter.copy_(torch.from_numpy(values))
 
     def read_prefix(self, tokens: Sequence[int]) -> Prefix:
-        """Keys and values of ``tokens``, without the adapter, for any number of calls of ``logits``."""
+        """Return keys and values of ``tokens``, without the adapter, for any number of calls of
+        ``logits``.
+        """
         import torch
 
         from memos_cli.models.train.forward import Batch
@@ -182,7 +184,7 @@ class Trainee:
 
 
 def _load_torch() -> None:
-    """Import torch. Raises ModelUnfit where it is not installed."""
+    """Import torch. Raises ModelUnfit if it is not installed."""
     # torch brings an OpenMP of its own. Beside another process that computed, a step of two threads on two
     # cores took 44 s, and with this 6 s.
     limit_spinning()

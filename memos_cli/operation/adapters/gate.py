@@ -1,16 +1,13 @@
-"""The gate: what an adapter must show, as the file that llama.cpp runs, before it may be used.
+"""The gate: the tests that an adapter's file must pass in llama.cpp before it may be used.
 
-1. Recall: questions that training never saw are answered without any text; beside them what the base answers
-   without, and with, the text. Apart from them the independent ones: questions of a form in which the fact
-   was not trained (words left out, keywords, the usage log, the user's own).
-   Of a skill: how many examples that training never saw are likelier with the adapter than without.
-2. Reach: asked as `query` asks, through search, plan and routing, these questions attach the adapter.
-3. Near misses: close questions that the memories do not answer attach it seldom, and are then not answered
-   with a memory.
-4. Controls: on other things the adapter leaves the model what it is: KL to the base on the base's own
-   answers, and how likely they still are.
-5. Routing: questions on other things do not attach the adapter.
-6. The file loads, unloads and loads again.
+1. Recall: unseen questions are answered without any text; for comparison, the base answers them without and
+with the text. The independent questions count separately: they have a form in which the fact was not trained
+(words left out, keywords, the usage log, the user's own). Of a skill: how many unseen examples are likelier
+with the adapter than without. 2. Reach: in a `query`, with search, plan and routing, these questions attach
+the adapter. 3. Near misses: similar questions that the memories do not answer rarely attach it, and are then
+not answered with a memory. 4. Controls: on other subjects the adapter does not change the model: KL to the
+base on the base's own answers, and their perplexity. 5. Routing: questions on other subjects do not attach
+the adapter. 6. The file loads, unloads and loads again.
 """
 
 from __future__ import annotations
@@ -33,13 +30,13 @@ if TYPE_CHECKING:
     from memos_cli.settings import Settings
 
 ANSWER = 24
-"""Tokens of an answer that are read: a small model goes on where it should have ended."""
+"""The maximum tokens of an answer: a small model continues after its answer."""
 LOADS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What is enough. Shares, but for ``drift``, in nats a token."""
+    """The limits of the checks: shares, except ``drift``, in nats a token."""
 
     recall: float = 0.8
     independent: float = 0.4
@@ -60,7 +57,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. ``value`` is held to be at least, or at most, ``limit``."""
+    """One check. ``value`` must be at least, or at most, ``limit``."""
 
     name: str
     value: float
@@ -82,7 +79,9 @@ def examine(
     route: Route,
     on_question: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
-    """The report card of the adapter in ``file``. ``texts`` are the memories as the model reads them."""
+    """Return the report card of the adapter in ``file``. ``texts`` are the memories as the model reads
+    them.
+    """
     held = [lesson for lesson in lessons if lesson.held_out]
     asked = {kind: [each for each in held if each.kind == kind] for kind in LESSON_KINDS}
     known = [lesson.key for lesson in lessons if lesson.kind == "fact" and lesson.key]
@@ -158,7 +157,7 @@ def _judge_answers(
     missed: Sequence[Mapping[str, Any]],
     limits: Thresholds,
 ) -> Iterator[Check]:
-    """Yield the checks of what it knows: of facts, of examples, and of near misses."""
+    """Yield the checks of its knowledge: facts, examples, and near misses."""
 
     def right(rows: Sequence[Mapping[str, Any]], who: str = "adapter") -> float:
         return _share([row[f"{who}_right"] for row in rows])
@@ -186,7 +185,7 @@ def _judge_answers(
 def _judge_rest(
     changes: tuple[float, float, int], astray: Mapping[str, bool], limits: Thresholds
 ) -> Iterator[Check]:
-    """Yield the checks of what it leaves alone."""
+    """Yield the checks of answers that it must not change."""
     drift, perplexity, tokens = changes
     touched = sum(astray.values())
     detail = f"nats a token from the base, over {tokens} of its tokens"
@@ -217,20 +216,20 @@ _FAILURES = {
     "loading": ("the model cannot load the file of the adapter", "promote the memories again"),
     "recall": ("it answers too few of the questions that it was not trained on", _MORE),
     "independent": ("it answers too few questions of another form than the trained ones, as keywords", _MORE),
-    "examples": ("it has not learned the way of its examples", "add examples, or train longer (--steps)"),
+    "examples": ("it has not learned the style of its examples", "add examples, or train longer (--steps)"),
     "gain": ("it knows little more than the model without it", _MORE),
     "reach": ("too few questions on its memories are near one that it has learned",
               "add questions as you ask them (--qa FILE), or lower parametric.likeness"),
-    "near misses": ("it answers close questions on other things with what a memory says", _SHARPER),
-    "drift": ("it changes what the model says on other things", _LESS),
-    "perplexity": ("it changes what the model says on other things", _LESS),
-    "routing": ("questions on other things are asked of it", "raise parametric.likeness"),
+    "near misses": ("it answers similar questions on other subjects with a memory", _SHARPER),
+    "drift": ("it changes answers on other subjects", _LESS),
+    "perplexity": ("it changes answers on other subjects", _LESS),
+    "routing": ("questions on other subjects go to it", "raise parametric.likeness"),
 }  # fmt: skip
-"""What each check means where it fails, and what helps."""
+"""The meaning of each failed check, and a remedy."""
 
 
 def explain_failures(report: Mapping[str, Any]) -> list[str]:
-    """Say of each failed check of a report card, in plain words: what is wrong, an example, what helps."""
+    """Explain each failed check of a report card: the problem, an example, and a remedy."""
     lines = []
     for check in report.get("checks", ()):
         if not check["passed"] and check["name"] in _FAILURES:
@@ -288,7 +287,9 @@ def answer_tokens(engine: Engine, prompt: Prompt, limit: int) -> list[int]:
 def _drift(
     engine: Engine, adapter: Any, questions: Sequence[str], on_question: Callable[[int], None]
 ) -> tuple[float, float, int]:
-    """Mean KL to the base in nats a token, the rise of perplexity as a share, and over how many tokens."""
+    """Return the mean KL to the base in nats a token, the rise of perplexity as a share, and the number of
+    tokens.
+    """
     import numpy as np
 
     divergence = likelihood = 0.0
@@ -308,7 +309,9 @@ def _drift(
 
 
 def _scores(engine: Engine, adapter: Any, question: str, answer: Sequence[int]) -> list[Any]:
-    """Log-probabilities at each token of an answer, shape (tokens, words): of the base, of the adapter."""
+    """Return log-probabilities at each token of an answer, shape (tokens, words): of the base, of the
+    adapter.
+    """
     logs = []
     for adapters in ([], [(adapter, 1.0)]):
         engine.read_prompt(bare_prompt(engine, question), adapters)

@@ -1,7 +1,7 @@
-"""Plaintext to adapter, and back: distil memories into weights, examine them, use them, put them into words.
+"""Plaintext to adapter, and back: distil memories into weights, test them, use them, verbalise them.
 
-An adapter is used only with the very base that it was trained for, by its sha256, and only while its memories
-say what they said. If anything is wrong, their text is read instead.
+An adapter is used only with exactly the base that it was trained for, by its sha256, and only while its
+memories are unchanged. Otherwise their text is read instead.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from memos_cli.operation.ask.prompt_layout import SYSTEM, memory_text
 CHECKPOINT_EVERY = 60.0
 """Seconds of training that a kill can cost."""
 LEARNED = 0.97
-"""Share of the tokens of held-out answers that is enough to end a training early."""
+"""The share of the tokens of held-out answers from which a training ends early."""
 STEPS, PER_FACT, LONGEST = 85, 8.125, 1200
 """Steps of a training: the first for any, more for each fact, and the most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distilled:
-    """What became of memories that were to be distilled."""
+    """The result of distilling memories."""
 
     id: str
     version: int
@@ -64,13 +64,13 @@ class Watch:
     """Callbacks for the progress."""
 
     on_phase: Callable[[str, int], None] = lambda name, whole: None
-    """What is done now, and of how many parts."""
+    """Called with the present phase and the number of its parts."""
     on_part: Callable[[int], None] = lambda count: None
     on_step: Callable[[Progress], None] = lambda progress: None
 
 
 def fingerprint_of(engine: AnyEngine, model: str) -> dict[str, str]:
-    """Return what an adapter trained now fits; ``model`` is the sha256 of the model's file."""
+    """Return the fingerprint of an adapter trained now; ``model`` is the sha256 of the model's file."""
     return {
         "model": model,
         "template": engine.conditions["template"],
@@ -79,7 +79,7 @@ def fingerprint_of(engine: AnyEngine, model: str) -> dict[str, str]:
 
 
 def unfit(adapter: Adapter, fingerprint: Mapping[str, str]) -> str:
-    """Return why an adapter cannot be used as things stand; "" if it can."""
+    """Return the reason why an adapter cannot be used now; "" if it can."""
     if adapter.state != "activated":
         return "it has not passed its gate" if not adapter.report.get("passed") else "it was demoted"
     if adapter.expired:
@@ -93,7 +93,7 @@ def unfit(adapter: Adapter, fingerprint: Mapping[str, str]) -> str:
 
 
 def steps_for(lessons: Sequence[Lesson]) -> int:
-    """Return how long a training of these lessons takes, unless it learns sooner."""
+    """Return the number of steps of a training of these lessons, unless it ends early."""
     learned = {(each.source, each.answer) for each in lessons if each.kind in ("fact", "example")}
     return min(LONGEST, round(STEPS + PER_FACT * len(learned)))
 
@@ -102,7 +102,7 @@ def steps_for(lessons: Sequence[Lesson]) -> int:
 
 
 def check_trainable(model: Path, recipe: Recipe) -> None:
-    """Raise ModelUnfit where no adapter can be trained for ``model``, or the memory would not do."""
+    """Raise ModelUnfit if no adapter can be trained for ``model``, or the free memory is not enough."""
     header = read_header(model)
     if problem := trainable(header):
         raise ModelUnfit(
@@ -136,10 +136,10 @@ def distil(
     clock: Callable[[], int],
     watch: Watch = Watch(),
 ) -> Distilled:
-    """Train an adapter, examine it, and keep it: to be used if it passes, set aside with its report if not.
+    """Train an adapter, test it, and store it: it is used if it passes, else archived with its report.
 
-    Stopped in whatever way, what was trained up to the last checkpoint is kept, and the same call goes on
-    from there. Raises MemosError when a memory changes meanwhile.
+    If it is stopped, the last checkpoint is kept, and the same call continues from there. Raises MemosError
+    if a memory changes meanwhile.
     """
     from memos_cli.models.train.trainee import Trainee
 
@@ -180,7 +180,7 @@ def distil(
 
 @dataclass(frozen=True, slots=True)
 class _Keeper:
-    """Keeps what one training makes."""
+    """The storage of one training: its checkpoints and its adapter."""
 
     vault: Vault
     cubes: Sequence[Cube]
@@ -193,7 +193,9 @@ class _Keeper:
     clock: Callable[[], int]
 
     def resume(self, trainee: Any) -> Progress:
-        """Where an earlier training of the same lessons stopped, whose weights ``trainee`` takes over."""
+        """Return the step at which an earlier training of the same lessons stopped; load its weights into
+        ``trainee``.
+        """
         start = Progress(0, self.recipe.steps, 0.0, 0.0, 0.0, 0, 0.0)
         ids = [cube.id for cube in self.cubes]
         found = adapters.unfinished(
@@ -219,7 +221,7 @@ class _Keeper:
         route: Callable[[frozenset[int]], Route],
         watch: Watch,
     ) -> Distilled:
-        """Examine the file as it will be used, then keep it in the state that its report earns."""
+        """Test the file as it will be used, then store it in the state that follows from its report."""
         held = [lesson for lesson in self.lessons if lesson.held_out]
         watch.on_phase("gate", len(held))
         texts = {cube.n: memory_text(cube) for cube in self.cubes}
@@ -256,7 +258,7 @@ class _Keeper:
 
 
 def _free_memory() -> int | None:
-    """Return bytes of memory that a program may take now; None where that is not known."""
+    """Return the bytes of memory that a program may use now; None if that is unknown."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
@@ -269,7 +271,7 @@ def _free_memory() -> int | None:
 
 
 def _memory_limit() -> int:
-    """Return what the container and ``ulimit`` leave this process."""
+    """Return the bytes of memory that the container and ``ulimit`` leave this process."""
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -294,7 +296,7 @@ class AdapterCache:
         """What adapters have learned to answer, by cube and version."""
 
     def load(self, vault: Vault, engine: Engine, adapter: Adapter) -> Any:
-        """What the engine calls an adapter. Raises Damaged unless its bytes are those that were kept."""
+        """Return the engine's handle of an adapter, loaded. Raises Damaged if its bytes have changed."""
         blob = adapter.blob or ""
         if blob not in self._loaded:
             if not vault.blobs.intact(blob):

@@ -1,6 +1,6 @@
-"""Which questions an adapter is asked: those like what it has learned, and not like its near misses.
+"""Route questions to adapters: a question must be like learned ones, and not like their near misses.
 
-The gate compares with what was trained; the questions that it held out count once the adapter is in use.
+The gate compares with the trained questions; the held-out ones count once the adapter is in use.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 NEAREST = 48
 """Questions of the training that decide on one question."""
 SHARPNESS, NOISE = 8.0, 0.01
-"""How fast a question loses its weight with the distance, and how little a single one is trusted: of all
-tried, these let most questions through at one in ten natural near misses (README: Adapters)."""
+"""The decrease of a question's weight with the distance, and the distrust in a single one: of all
+tried, these let most questions through at one in ten natural near misses (`memos help adapters`).
+"""
 
 Embed = Callable[[Sequence[str]], "Floats"]
 """Unit vectors of questions, shape (n, d)."""
@@ -44,11 +45,11 @@ class Repertoire:
     """The memory that a question is from, by number."""
 
     def likeness(self, question: Floats) -> Likeness | None:
-        """Return how like a question, as a unit vector, is to these; None if none of them was learned.
+        """Return the likeness of a question, as a unit vector, to these; None if none of them was learned.
 
         By Gaussian process regression (Rasmussen and Williams 2006, eq. 2.25) from the nearest questions: 1
-        at what was learned, 0 at near misses and far from all; then as the cosine that a single learned
-        question would need for the same.
+        at learned questions, 0 at near misses and far from all; then converted to the cosine to a single
+        learned question with the same result.
         """
         if self.is_miss.all():
             return None
@@ -64,13 +65,13 @@ class Repertoire:
 
 
 def repertoire_of(lessons: Sequence[Lesson], embed: Embed) -> Repertoire:
-    """Return the repertoire that the gate asks: of what was trained, with vectors made now."""
+    """Return the repertoire for the gate: of the trained questions, with vectors computed now."""
     asked = [each for each in lessons if not each.held_out and each.kind != "control"]
     return _repertoire([(each.question, each.kind, each.source) for each in asked], embed)
 
 
 def stored_repertoire(db: Connection, cube: int, embedder: int, dimension: int, embed: Embed) -> Repertoire:
-    """Return the repertoire of an adapter: as it is stored for a row of ``embedder``, else made now."""
+    """Return the repertoire of an adapter: as stored for a row of ``embedder``, else computed now."""
     rows = adapters.asked(db, cube, embedder)
     data = [vector for *_, vector in rows if vector is not None]
     asked = [(question, kind, source) for question, kind, source, _ in rows]

@@ -1,19 +1,20 @@
-"""Training an adapter: what it has to learn, what it must not change, and when it is done.
+"""Train an adapter: the lessons to learn, the answers to preserve, and the end of the training.
 
-Each step takes some questions on facts, whose answers are learned (cross-entropy), and some near misses and
-controls, on which the model with the adapter has to predict what it predicts without (KL to the base): to a
-control along the base's own answer; to a near miss along the answer of an adapter that takes it for a fact
-("The garage key is hidden under the blue flowerpot"). That is where it goes astray, at the name or the
-number, where the base's own answer seldom comes by: along that one, an adapter of 8 facts answered 42 % of
-unseen near misses with a memory; along this one, with near misses of more sorts, 6 %; and of those on another
-8 facts 1 %, as the memory has to stay behind the base's best (``stray``). Told to say "I don't know" instead,
-it said so to every third unseen question on a fact.
+Each step uses some questions on facts, whose answers are learned (cross-entropy), and some near misses and
+controls, for which the model with the adapter must predict the same as without (KL to the base). For a
+control, it is compared along the base's own answer. For a near miss, it is compared along the wrong answer
+that treats it as a fact ("The garage key is hidden under the blue flowerpot"): an adapter fails at the name
+or the number there, which the base's own answer rarely contains. Measured with 8 facts: along the base's
+answer, 42 % of unseen near misses were answered with a memory; along the wrong answer, with more kinds of
+near misses, 6 %, and 1 % on another 8 facts, because the memory must stay less likely than the base's best
+(``stray``). An adapter that was trained to answer "I don't know" gave that answer to every third unseen
+question on a fact.
 
-The upper half of the layers is trained; the upper two thirds came to no better recall. What the lower half
-gives for a sequence is computed once, so that a step takes less than half of the time.
+The upper half of the layers is trained; the upper two thirds gave no better recall. The output of the lower
+half for a sequence is computed once, so that a step takes less than half of the time.
 
-The prompt up to the question is read without the adapter, once, as it is when the adapter is used: so only
-the tokens of questions and answers are computed at each step, and a saved state serves whatever is attached.
+The prompt up to the question is read once, without the adapter, as in a query: so only the tokens of
+questions and answers are computed at each step, and a saved state can be used with any adapter.
 """
 
 from __future__ import annotations
@@ -33,20 +34,20 @@ if TYPE_CHECKING:
     from memos_cli.models.train.trainee import Trainee
 
 TEACHER = 64
-"""Likeliest tokens that are kept of what the base predicts; the others count as one."""
+"""The number of likeliest tokens that are stored of a prediction of the base; the others count as one."""
 CHECK_EVERY = 10
-"""Steps between two looks at whether the facts are learned."""
+"""Steps between two checks whether the facts are learned."""
 COOLING = 0.4
-"""Share of the steps in which the rate falls to nothing."""
+"""The share of the steps in which the learning rate falls to zero."""
 PART = 800
-"""Tokens that are computed together, padding included."""
+"""The number of tokens that are computed together, padding included."""
 WARMING = 4
-"""Steps in which the rate rises."""
+"""The number of steps in which the learning rate rises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides how an adapter is trained, beside its lessons and its base."""
+    """The hyperparameters of a training."""
 
     rank: int = 8
     alpha: float = 16.0
@@ -56,27 +57,30 @@ class Recipe:
     rate: float = 2e-3
     steps: int = 60
     facts: int = 14
-    """Questions on facts in each step; so too ``near_misses`` and ``controls``."""
+    """The number of questions on facts in each step; ``near_misses`` and ``controls`` likewise."""
     near_misses: int = 12
     controls: int = 6
     miss: float = 1.0
-    """Weight of answering near misses as the base does, beside that of the facts."""
+    """The weight of answering near misses like the base, relative to the facts."""
     stray: float = 0.2
-    """Weight, within that, of what a memory says being likelier than what the base would say …"""
+    """The weight, within that, of a memory's words being likelier than those of the base …"""
     margin: float = 0.5
-    """… or less likely than that by not so much; in nats."""
+    """… or less likely by less than this margin, in nats."""
     keep: float = 2.0
-    """The same of controls."""
+    """The weight of controls."""
     noise: float = 0.05
-    """Noise on what the layers below the adapter give, a share of its size: so like words do as well."""
+    """Noise on the output of the layers below the adapter, as a share of its size: similar words then work,
+    too.
+    """
     strength: float = 0.95
-    """With what share of its training's strength the adapter is kept: what it drifts from the base falls with
-    the square of it, what it knows by little (interpolation of weights, arXiv 2109.01903)."""
+    """The share of the trained strength with which the adapter is stored: its drift from the base falls with
+    the square of it, its recall only slightly (interpolation of weights, arXiv 2109.01903).
+    """
     seed: int = 1
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Recipe:
-        """Return the recipe that ``as_dict`` gave; what is missing is as usual."""
+        """Return the recipe of an ``as_dict``; missing values are the defaults."""
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         return cls(**{**known, "targets": tuple(known.get("targets", cls().targets))})
 
@@ -91,9 +95,9 @@ class Task:
     ways: tuple[tuple[int, ...], ...]
     answer: tuple[int, ...]
     teacher: tuple[int, ...] = ()
-    """What the base reads first, where its answer with some text before it is what is learned."""
+    """The text that the base reads first, if its answer with that text is learned."""
     is_given: bool = True
-    """Whether the answer is learned as it stands; else what the base predicts at each of its tokens."""
+    """Whether the answer itself is learned; else the base's prediction at each of its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +115,11 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a training is."""
+    """The progress of a training."""
 
     step: int
     steps: int
-    """How many there will be, as things stand."""
+    """The expected number of steps."""
     loss: float
     """Of the facts: nats for each token of an answer."""
     drift: float
@@ -127,10 +131,12 @@ class Progress:
 
 
 class Training:
-    """One training, which can be stopped after any step and gone on with."""
+    """One training, which can be stopped after any step and continued."""
 
     def __init__(self, trainee: Trainee, tasks: Tasks, recipe: Recipe, *, goal: float, step: int = 0) -> None:
-        """``goal`` is the share of held-out answers that is enough; ``step`` where an earlier one stopped."""
+        """Prepare a training. ``goal`` is the sufficient share of held-out answers; ``step`` is where an
+        earlier one stopped.
+        """
         import torch
 
         self._trainee, self._tasks, self._recipe, self._goal = trainee, tasks, recipe, goal
@@ -151,13 +157,13 @@ class Training:
         self._tokens, self._seconds, self._learned = 0, 0.0, 0.0
 
     def run(self, deadline: float = math.inf) -> Iterator[Progress]:
-        """Train, a step at a time, until the last, or until ``time.monotonic()`` passes ``deadline``."""
+        """Train step by step, until the last step, or until ``time.monotonic()`` passes ``deadline``."""
         while self._step < self._steps:
             begin = time.perf_counter()
             loss, drift = self._take_step()
             self._step += 1
             if self._step % CHECK_EVERY == 0 and self._tasks.checks:
-                before, self._learned = self._learned, self._look()
+                before, self._learned = self._learned, self._measure_learned()
                 if min(before, self._learned) >= self._goal:
                     self._cool()
             self._seconds += time.perf_counter() - begin
@@ -170,7 +176,7 @@ class Training:
             yield Progress(self._step, self._steps, loss, drift, self._learned, self._tokens, self._seconds)
 
     def _cool(self, most: int = 0) -> None:
-        """Let the rate fall from now on, and end when it is nothing; in at most so many steps."""
+        """Let the learning rate fall from now on, and end when it is zero, after at most this many steps."""
         if self._step < self._cooling or most:
             self._cooling = min(self._step, self._cooling)
             length = round(COOLING * self._recipe.steps)
@@ -218,8 +224,8 @@ class Training:
         kept = losses["near_misses"] + losses["controls"]
         return _mean(losses["facts"]), _mean(kept)
 
-    def _look(self) -> float:
-        """Return the share of the tokens of held-out answers that are the likeliest."""
+    def _measure_learned(self) -> float:
+        """Return the share of the tokens of held-out answers that the model finds likeliest."""
         import torch
 
         right = whole = 0
@@ -233,7 +239,7 @@ class Training:
         return right / whole
 
     def _learn_teachers(self, tasks: Sequence[Task]) -> None:
-        """Get to know what the base predicts for answers: without the adapter, or after some text."""
+        """Compute the base's predictions for answers: without the adapter, or after some text."""
         import torch
         from torch.nn.functional import log_softmax
 
@@ -259,7 +265,7 @@ class Training:
             yield from order
 
     def _some(self, name: str, count: int) -> list[Task]:
-        """Return the next tasks; of near misses, those of twice as many that were last answered worst."""
+        """Return the next tasks; of near misses, the worse half of twice as many."""
         more = count * (2 if name == "near_misses" else 1)
         tasks = [task for task, _ in zip(self._draws[name], range(more), strict=False)]
         tasks.sort(key=lambda task: -self._last.get(id(task), math.inf))
@@ -267,7 +273,7 @@ class Training:
 
 
 def _sequence(question: tuple[int, ...], task: Task) -> tuple[tuple[int, ...], range]:
-    """A question with its answer but for the last token, and where the tokens of the answer are predicted."""
+    """Return a question with its answer, except the last token, and the positions that predict the answer."""
     start = len(question) - 1
     return question + task.answer[:-1], range(start, start + len(task.answer))
 
@@ -280,7 +286,7 @@ Drawn = tuple[Task, str]
 
 
 def _parts(drawn: Sequence[Drawn]) -> Iterator[list[Drawn]]:
-    """Yield what is computed together: tasks of about the same length, of a limited number of tokens."""
+    """Yield batches: tasks of about the same length, with a limited number of tokens."""
     part: list[Drawn] = []
     for each in sorted(drawn, key=lambda each: len(each[0].ways[0]) + len(each[0].answer)):
         size = len(each[0].ways[0]) + len(each[0].answer)
@@ -293,7 +299,7 @@ def _parts(drawn: Sequence[Drawn]) -> Iterator[list[Drawn]]:
 
 @dataclass(frozen=True, slots=True)
 class _Teacher:
-    """What a model predicts at each token of an answer: the likeliest tokens, and the rest as one."""
+    """The predictions of a model at each token of an answer: the likeliest tokens, and the rest as one."""
 
     tokens: torch.Tensor
     logs: torch.Tensor
@@ -306,17 +312,18 @@ class _Teacher:
         return cls(best.indices, best.values, _log_rest(best.values))
 
     def divergence(self, logs: torch.Tensor) -> torch.Tensor:
-        """KL to the predictions ``logs``, in nats a token; what is not likely counts as one."""
+        """Return the KL to the predictions ``logs``, in nats a token; all unlikely tokens count as one."""
         mine = logs.gather(-1, self.tokens)
         kl = (self.logs.exp() * (self.logs - mine)).sum(-1)
         kl = kl + self.other.exp() * (self.other - _log_rest(mine))
         return kl.mean()
 
     def straying(self, logs: torch.Tensor, path: Sequence[int], margin: float) -> torch.Tensor:
-        """How far the tokens of ``path`` are from being ``margin`` nats less likely than the base's own best.
+        """Return how far the tokens of ``path`` are from being ``margin`` nats less likely than the base's
+        best.
 
-        A greedy answer goes astray where they are likelier, at little divergence: a year is four digits, of
-        which the base is sure of two.
+        A greedy answer is wrong where they are likelier, even with a small divergence: a year has four
+        digits, and the base is sure of two of them.
         """
         import torch
 
@@ -327,7 +334,7 @@ class _Teacher:
 
 
 def _log_rest(logs: torch.Tensor) -> torch.Tensor:
-    """Return the logarithm of what is left of 1."""
+    """Return the logarithm of the remaining probability."""
     import torch
 
     return torch.log((1 - logs.exp().sum(-1)).clamp_min(1e-6))

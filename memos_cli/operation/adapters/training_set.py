@@ -1,4 +1,4 @@
-"""What an adapter is trained and examined with: lessons from memories, from use, and on other things."""
+"""The training set of an adapter: lessons from memories, from past questions, and on other subjects."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from memos_cli.operation.adapters.training import Recipe, Task, Tasks
 from memos_cli.operation.ask.prompt_layout import bare_prompt, memory_text
 
 TRAINED_CONTROLS = 100
-"""Of the shipped control prompts; the others are for the gate."""
+"""The number of packaged control prompts for training; the others are for the gate."""
 USED_CONTROLS = 50
-"""Of either half at most so many are used: each costs the reading of an answer."""
+"""The maximum prompts used of either half: each costs the reading of an answer."""
 NEAR_MISSES, HELD_OUT, DRAWS = 56, 4, 4
 """Near misses for each fact, how many of them are for the gate, and how often they are drawn.
 
-What an adapter knows of a cat it says of a gecko too, until it has seen enough that is not the cat.
+An adapter that knows a cat gives the same answers for a gecko, until it has seen enough other animals.
 """
 ALIKE = 0.7
-"""Cosine from which a control asks for what the memories say."""
+"""The cosine to a question on the memories from which a control is left out."""
 KEPT = 14
-"""Tokens of the base's own answers to controls that an adapter is held to."""
+"""The number of tokens of the base's own answers to controls that an adapter must preserve."""
 PLAIN, HASTY = 2, 6
-"""Of the ways in which a question on a fact is asked: as it stands, and as people type it in haste."""
+"""The numbers of forms of a question on a fact: unchanged ones, and ones as people type them quickly."""
 REWORDED = 0.4
-"""Share of the near misses that are asked in haste, as the facts are."""
+"""The share of the near misses in the form that people type quickly."""
 FOLLOWED = 32
-"""Tokens of an answer that the base gave with the text before it."""
+"""The maximum tokens of an answer of the base with the text in its prompt."""
 EXAMPLES = 5
-"""Of the examples of a skill, one in so many is kept for the gate."""
+"""One in this many examples of a skill is held out for the gate."""
 GROUNDED = 0.6
-"""Share of an answer's longer words that the memory must hold, for the answer to be followed."""
+"""The share of an answer's longer words that the memory must contain, for the answer to be learned."""
 
 _OPENINGS = (
     "Hey, ",
@@ -59,7 +59,7 @@ _OPENINGS = (
     "Answer briefly: ",
 )
 _REQUEST = frozenset("one 1 tell know remind remember forgot please could idea need".split())
-"""Words of a request, which people leave out in haste."""
+"""Words of a request, which people leave out when they type quickly."""
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """Unit vectors of texts."""
@@ -76,12 +76,12 @@ def make_lessons(
     on_memory: Callable[[int], None] = lambda count: None,
     seed: int,
 ) -> list[Lesson]:
-    """Return the whole training set of some memories, what is held out included.
+    """Return the whole training set of some memories, including the held-out lessons.
 
-    ``asked`` are questions of the usage log with the memory that answered them, ``others`` such on other
-    things, ``own`` pairs that the user brings. With a ``reader``, the model itself asks about each memory;
-    the rules ask where it comes to nothing, and their questions test what it learned. Raises UsageError where
-    no memory has a sentence, and where two contradict each other.
+    ``asked`` are questions of the usage log with the memory that answered them, ``others`` are logged
+    questions on other subjects, ``own`` are pairs of the user. With a ``reader``, the model itself asks about
+    each memory; the rules ask if it fails, and their questions are the test. Raises UsageError if no memory
+    has a sentence, and if two contradict each other.
     """
     facts = [
         fact
@@ -128,14 +128,14 @@ def make_lessons(
 
 
 def is_private(lesson: Lesson) -> bool:
-    """Whether it is a question that somebody has asked: on other things, or without an answer of its own."""
+    """Return whether a lesson is a logged question: on another subject, or without an answer."""
     if lesson.kind == "control":
         return lesson.question not in CONTROLS
     return lesson.kind == "fact" and not lesson.answer
 
 
 def _merge(facts: Iterable[Fact]) -> list[Fact]:
-    """Return each question once: of two facts that ask the same, the first keeps it."""
+    """Return each question once: of two facts with the same question, the first keeps it."""
     known: set[str] = set()
     merged = []
     for fact in facts:
@@ -193,7 +193,7 @@ def _hold_out(facts: Sequence[Fact], embed: Embed | None) -> list[Lesson]:
 def _ask_reader(
     cubes: Sequence[Cube], reader: Reader | None, on_memory: Callable[[int], None]
 ) -> tuple[list[Fact], list[str]]:
-    """Return what the model asks about each memory, where enough of it holds; and near misses."""
+    """Return the model's questions about each memory, if enough of them are consistent; and near misses."""
     facts: list[Fact] = []
     near: list[str] = []
     for cube in cubes if reader else ():
@@ -207,7 +207,7 @@ def _ask_reader(
 
 
 def _with_model(lessons: list[Lesson], facts: Sequence[Fact]) -> list[Lesson]:
-    """The lessons of memories that the model asked about: its questions are learned, the others test them.
+    """Combine the questions of the model, which are learned, with those of the rules, which test them.
 
     A question of the rules whose answer the model did not ask for is learned as well.
     """
@@ -233,10 +233,10 @@ _EXAMPLE = re.compile(
 
 
 def examples_of(cube: Cube) -> list[Lesson]:
-    """The examples of a skill, as they stand: ``Input: …`` and ``Output: …``, ``Q:`` and ``A:``, and their
-    like.
+    """Return the examples of a skill, unchanged: ``Input: …`` and ``Output: …``, ``Q:`` and ``A:``, and so
+    on.
 
-    One in five is held out. They are learned as they are; no answer is judged word by word.
+    One in five is held out. They are learned unchanged; no answer is checked word by word.
     """
     pairs = [(match["question"].strip(), match["answer"].strip()) for match in _EXAMPLE.finditer(cube.text)]
     return [
@@ -246,7 +246,7 @@ def examples_of(cube: Cube) -> list[Lesson]:
 
 
 def _controls(questions: Sequence[str], mine: Sequence[str], embed: Embed | None) -> list[Lesson]:
-    """Return the shipped controls that ask for nothing that ``questions`` ask, and ``mine``."""
+    """Return the packaged controls that are unlike all ``questions``, and ``mine``."""
     shipped: Sequence[str] = CONTROLS
     if embed is not None and questions:
         import numpy as np
@@ -269,7 +269,7 @@ def _some(cubes: Sequence[Cube]) -> str:
 
 
 def count_kinds(lessons: Sequence[Lesson]) -> dict[str, int]:
-    """Return how many lessons of which kind; those that are held out by themselves."""
+    """Count the lessons by kind; held-out ones separately."""
     return dict(Counter(f"{each.kind}{', held out' if each.held_out else ''}" for each in lessons))
 
 
@@ -287,9 +287,9 @@ def make_tasks(
 ) -> Tasks:
     """Return the lessons as tokens of ``engine``'s model, with its own answers where a lesson has none.
 
-    To a control it is the answer without any text; to a question on a fact, that with the memory before it,
-    if the answer is made of the memory's words: then it is what the adapter follows. To a near miss it is the
-    answer of an adapter that takes it for a fact, at whose every token the base is to be followed instead.
+    For a control it is the answer without any text. For a question on a fact it is the answer with the memory
+    in the prompt, if that uses the memory's words: the adapter then learns it. For a near miss it is the
+    wrong answer that treats it as a fact: at each of its tokens, the adapter must follow the base instead.
     """
     texts = {cube.n: memory_text(cube) for cube in cubes}
     draw = random.Random(recipe.seed)  # noqa: S311 (draws that can be made again)
@@ -333,7 +333,7 @@ def _given_answer(engine: Engine, lesson: Lesson, text: str) -> tuple[Tokens, To
 
 
 def _own_answer(engine: Engine, question: str, text: str) -> tuple[Tokens, Tokens]:
-    """Return what the base answers, with the end of the turn if it comes to one, and the memory before it."""
+    """Return the base's answer, with the end of the turn if there is one, and the memory in its prompt."""
     prompt, limit = bare_prompt(engine, question, text), FOLLOWED if text else KEPT
     answer = answer_tokens(engine, prompt, limit)
     end = () if len(answer) == limit else engine.end_of_turn
@@ -341,7 +341,7 @@ def _own_answer(engine: Engine, question: str, text: str) -> tuple[Tokens, Token
 
 
 def _is_grounded(engine: Engine, answer: Sequence[int], text: str) -> bool:
-    """Whether an answer is mostly made of the words of ``text``: what a model makes up is not learned."""
+    """Return whether an answer mostly uses the words of ``text``: invented answers are not learned."""
     said = b"".join(engine.piece(token) for token in answer).decode("utf-8", "replace")
     words = {word for word in re.findall(r"\w+", said.casefold()) if len(word) > 3 or word.isdigit()}
     known = set(re.findall(r"\w+", text.casefold()))
@@ -356,7 +356,7 @@ _NOMINAL = re.compile(
 
 
 def _reword(question: str, draw: random.Random) -> str:
-    """Return a question as people type it in haste."""
+    """Return a question as people type it quickly."""
     plain = question.rstrip("?.!")
     way = draw.random()
     if way < 0.5:
@@ -372,7 +372,7 @@ def _reword(question: str, draw: random.Random) -> str:
 
 
 def reader_of(engine: Engine) -> Reader:
-    """Return the engine as one who reads a note and does what it is asked."""
+    """Return the engine as a ``Reader``: it reads a note and follows an instruction."""
 
     def read(text: str, request: str, limit: int, seed: int) -> str:
         engine.read_prompt(bare_prompt(engine, request, text), [])

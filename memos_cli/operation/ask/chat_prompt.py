@@ -1,10 +1,10 @@
-"""A conversation with memory, as a model reads it. Pure: no I/O but the tokens of texts.
+"""The prompt of a conversation with memory. Pure: no I/O except counting the tokens of texts.
 
 The first turn is the prompt of a query: [instructions, pinned memories] [a document] [memories, question].
-Each later turn follows the answer before it: [memories that are new here] [question]. So a prompt starts
-with all the tokens of the one before it, and a memory stands where it was first needed. If the context is
-full, the oldest turns are folded away in one step, so that half of the room is free for the next turns. The
-same turns always give the same tokens.
+Each later turn follows the answer before it: [memories that are new here] [question]. So a prompt starts with
+all the tokens of the previous one, and a memory stays where it was first needed. If the context is full, the
+oldest turns are removed ("folded") in one step, which leaves half of the room for the next turns. The same
+turns always give the same tokens.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Conversation:
 
     turns: list[Turn] = field(default_factory=list)
     pins: Sequence[Cube] = ()
-    """The memories that stand first."""
+    """The pinned memories, which come first."""
     labels: dict[int, int] = field(default_factory=dict)
     """The number of each memory in prompts and answers, by row number; it stays when turns are folded."""
 
@@ -84,7 +84,7 @@ class Conversation:
         return prompt
 
     def _pinned(self, chosen: Sequence[Injection]) -> list[Injection]:
-        """Return the pinned memories, as a plan has them that finds something."""
+        """Return the pinned memories, as they are in a plan that finds something."""
         by_number = {item.hit.cube.n: item for item in chosen}
         made = []
         for cube in self.pins:
@@ -94,15 +94,15 @@ class Conversation:
         return made
 
     def taken(self, engine: Engine, question: str, system: str = "") -> int:
-        """Return the tokens that the turns take of the context, beside the instructions and ``question``."""
+        """Count the tokens of the turns in the context, without the instructions and ``question``."""
         whole = len(self.prompt(engine, question, (), system))
         empty = Plan(MemoryCall(question, "recall"), (), (), 0)
         return whole - len(make_prompt(engine, empty, question, system)) if self.turns else 0
 
     def fold(self, engine: Engine, question: str, room: int, system: str = "") -> int:
-        """Fold the oldest turns away if the prompt of ``question`` has more than ``room`` tokens.
+        """Remove the oldest turns if the prompt of ``question`` has more than ``room`` tokens.
 
-        Returns how many. The turns that stay take at most half of ``room``.
+        Returns how many. The remaining turns take at most half of ``room``.
         """
         if len(self.prompt(engine, question, (), system)) <= room:
             return 0
@@ -117,6 +117,6 @@ class Conversation:
         return folded
 
     def cut(self, numbers: Collection[int]) -> None:
-        """Remove the turns from the first of these numbers on: a later answer may repeat an earlier one."""
+        """Remove the first of these turns and all later ones: a later answer may repeat an earlier one."""
         first = min(numbers)
         self.turns = [turn for turn in self.turns if turn.number < first]

@@ -1,8 +1,9 @@
 """Check an answer against its sources: find numbers, names, dates and quotations without a source. Pure.
 
-A check of words, not of meaning: what is said of a number can still be wrong, and what is put in other
-words is not looked at. Names are capitalised words, in scripts that have capitals; of Chinese and Japanese
-the numbers, the quotations and the words in Latin letters are checked."""
+A check of words, not of meaning: a statement about a number can still be wrong, and a paraphrase is not
+checked. Names are capitalised words, in scripts that have capitals; in Chinese and Japanese text, numbers,
+quotations and words in Latin letters are checked.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ _GERMAN = frozenset("der die das und ist nicht ein eine mit für zu im den dem a
 def find_unsupported(answer: str, sources: Sequence[str], question: str) -> tuple[str, ...]:
     """Find the statements of an answer that neither a source nor the question contains, in order.
 
-    Numbers (with their units), dates, times, identifiers, quotations and names; no word for word comparison.
+    Checks numbers (with their units), dates, times, identifiers, quotations and names.
     """
     read, asked = [_read(source) for source in sources], _read(question)
     known = _Known(read, asked, asked.keys.union(*(text.keys for text in read)))
@@ -70,7 +71,7 @@ def order_by_use(answer: str, sources: Sequence[str]) -> list[int]:
 
 
 def used(answer: str, source: str) -> bool:
-    """Return whether an answer used a source: it shares half of its words, or five words in a row."""
+    """Return whether an answer used a source: it has half of the source's words, or five words in a row."""
     return _is_used(_traces(answer), _traces(source))
 
 
@@ -107,11 +108,11 @@ class _Known:
     keys: frozenset[str]
 
     def says(self, words: Sequence[str]) -> bool:
-        """Tell whether a text has these words in a row."""
+        """Return whether a text has these words in a row."""
         return any(f" {' '.join(words)} " in text.line for text in (self.question, *self.sources))
 
     def names(self, words: Sequence[str]) -> bool:
-        """Tell whether one source has all these words; the question may add to each."""
+        """Return whether one source, together with the question, has all these words."""
         left = [word for word in words if not _is_in(word, self.question.words)]
         return not left or any(all(_is_in(word, text.words) for word in left) for text in self.sources)
 
@@ -127,7 +128,7 @@ class _Known:
 
 
 def _is_in(word: str, words: frozenset[str]) -> bool:
-    """Tell whether a word is among others, in the singular or the plural."""
+    """Return whether a word is among others, in the singular or the plural."""
     return word in words or f"{word}s" in words or (len(word) > 3 and word.removesuffix("s") in words)
 
 
@@ -156,7 +157,7 @@ def _words(text: str) -> list[str]:
 
 
 def _unsupported(answer: str, known: _Known) -> Iterator[tuple[int, int]]:
-    """Find the ranges of an answer that are not known."""
+    """Find the ranges of an answer that neither a source nor the question contains."""
     taken = bytearray(len(answer))
     for match in _QUOTE.finditer(answer):
         group = match.lastindex or 0
@@ -226,7 +227,7 @@ def _is_abbreviation(word: str) -> bool:
 
 
 def _name(answer: str, run: Sequence[re.Match[str]], *, is_german: bool) -> _Name | None:
-    """Read a run of capitalised words as a name; None if it may not be a name."""
+    """Parse a run of capitalised words as a name; return None if it may be something else."""
     is_first = _starts_sentence(answer, run[0].start())
     while run and run[0][0].casefold() in (STOP_WORDS | _GERMAN if is_german else STOP_WORDS):
         run, is_first = run[1:], False
@@ -249,7 +250,7 @@ def _name(answer: str, run: Sequence[re.Match[str]], *, is_german: bool) -> _Nam
 
 
 def _has_capital(word: str) -> bool:
-    """Tell whether a word has a capital beyond its first letter: AdGuard, OCR."""
+    """Return whether a word has a capital after its first letter: AdGuard, OCR."""
     return any(map(str.isupper, word[1:]))
 
 
@@ -270,7 +271,7 @@ def _ends_sentence(answer: str, at: int) -> bool:
 
 
 def _is_within_wide(answer: str, word: re.Match[str]) -> bool:
-    """Tell whether a word stands in Chinese or Japanese text."""
+    """Return whether a word is within Chinese or Japanese text."""
     before, after = (
         answer[max(0, word.start() - 2) : word.start()].rstrip(" "),
         answer[word.end() : word.end() + 2].lstrip(" "),

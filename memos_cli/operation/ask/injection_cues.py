@@ -1,8 +1,8 @@
-"""What in a memory speaks to the model instead of about something. Pure.
+"""Detect cues of prompt injection: text in a memory that addresses the model. Pure.
 
-A memory is data. A text that tells the model to forget its instructions is still only quoted; but people who
-review it, or read a plan with it, should know. These are cues for people, not a protection: a new wording
-passes them.
+A memory is data. A text that orders the model to forget its instructions is only quoted in the prompt; but
+people who review it, or read a plan with it, should see it. These cues are for people and no protection: a
+new wording is not detected.
 """
 
 from __future__ import annotations
@@ -53,5 +53,5 @@ _COMPILED = tuple((re.compile(cue, re.IGNORECASE | re.MULTILINE), reason) for cu
 
 
 def suspicions(text: str) -> tuple[str, ...]:
-    """Return why ``text`` looks as if it spoke to a model; empty where it does not."""
+    """Return the reasons why ``text`` seems to address a model; empty if it does not."""
     return tuple(reason for cue, reason in _COMPILED if cue.search(text))

@@ -1,10 +1,10 @@
-"""How memories stand before a model: as quoted text, in an order that lets a saved state be used.
+"""Lay out memories in a prompt: as quoted text, in an order that allows saved states.
 
-Every prompt is [instructions, pinned memories] [one document] [retrieved memories, question]. What comes
-first changes least, so that a state of the first one or two parts serves many questions. Where no document
-was promoted, the best memory stands in its place: so promoting a single memory (that fits query.memory)
-changes no prompt. The others follow, the next best nearest to the question. (With the best one last, the
-small model answers no better: token F1 on 50 questions of LoCoMo 0.105, against 0.125.)
+Every prompt is [instructions, pinned memories] [one document] [retrieved memories, question]. The first parts
+change least, so that a state of the first one or two parts can be used for many questions. If no document was
+promoted, the best memory takes its place: so promoting a single memory (that fits query.memory) changes no
+prompt. The others follow, the next best nearest to the question. (With the best one last, the small model
+answers no better: token F1 on 50 questions of LoCoMo 0.105, against 0.125.)
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def cites(engine: Engine) -> bool:
 
 
 def memory_text(cube: Cube) -> str:
-    """One memory as the model reads it: a turn with its speaker and day, a piece under its title."""
+    """Return a memory as the model reads it: a turn with its speaker and day, a piece under its title."""
     day = "" if cube.time is None else show_time(cube.time)[:10]
     if cube.author:
         # Speech in quotation marks: the small model then tells speakers apart more often (token F1 on 40
@@ -54,7 +54,7 @@ def memory_text(cube: Cube) -> str:
 
 
 def costs(engine: Engine, cubes: Sequence[Cube]) -> list[int]:
-    """Return what each memory takes of the context, in tokens."""
+    """Count the tokens that each memory takes in the context."""
     return [engine.count(_note(cube, 1, cites(engine))) for cube in cubes]
 
 
@@ -65,9 +65,10 @@ def estimated_costs(cubes: Sequence[Cube]) -> list[int]:
 
 
 def room_for_memories(engine: Engine, question: str, system: str, answer: int, taken: int = 0) -> int:
-    """Return the tokens that instructions, question and an answer of ``answer`` tokens leave for memories.
+    """Return the number of tokens left for memories by the instructions, the question and an answer of
+    ``answer``.
 
-    ``taken`` are those of the dialogue before. Raises UsageError when they leave none.
+    ``taken`` is the number of tokens of the dialogue before. Raises UsageError if none are left.
     """
     room = engine.context - answer - taken - len(_prompt(engine, [], question, system))
     if room <= 0:
@@ -96,7 +97,7 @@ def continue_prompt(
 
 
 def _blocks(chosen: Sequence[Injection], *, numbered: bool) -> list[str]:
-    """Return the texts of memories: those that are pinned, a document, what was retrieved."""
+    """Return the texts of the pinned memories, of the document and of the retrieved memories."""
     parts: dict[str, list[str]] = {"pinned": [], "document": [], "retrieved": []}
     for item in chosen:
         if item.form == "adapter":  # it needs no text
@@ -110,7 +111,7 @@ def _blocks(chosen: Sequence[Injection], *, numbered: bool) -> list[str]:
 
 
 def bare_prompt(engine: Engine, question: str, text: str = "") -> Prompt:
-    """The prompt of a question with one memory as text, or none: what an adapter is trained and asked by."""
+    """Make the prompt of a question with one memory as text, or none: to train and to test an adapter."""
     note = _numbered(text, 1, "") if cites(engine) else f"{text}\n\n"
     return _prompt(engine, [note] if text else [], question, "")
 
@@ -140,7 +141,8 @@ def _note(cube: Cube, label: int, numbered: bool) -> str:
 
 
 def _numbered(text: str, label: int, source: str) -> str:
-    """A note with its number and source, every line quoted: so no memory can pose as another one, or as more
-    than a memory."""
+    """Return a memory with its number and source, every line quoted: so it cannot imitate another memory or
+    an instruction.
+    """
     lines = "".join(f"> {line}\n" for line in text.splitlines())
     return f"[{label}]{f' from {source}' if source else ''}\n{lines}\n"

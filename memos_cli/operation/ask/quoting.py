@@ -1,8 +1,9 @@
 """Choose the sentences of memories that answer a question best, to quote them word for word. Pure.
 
-A small model that reads a note often answers with another value than the note holds; the sentence itself
-never does. So for small models, and where there is none, the answer is a few sentences, each with who said
-it, when, and where it stands."""
+A small model often answers with another value than the note that it read; the sentence itself is never wrong
+about that. So for small models, and without a model, the answer is a few sentences, each with its speaker,
+time and source.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +47,8 @@ def choose_quotes(
 ) -> tuple[Quote, ...]:
     """Return the sentences of a plan's memories that answer its question, the best first.
 
-    At most ``most``, with ``words`` words altogether; the best one whole, however long it is. Of ``disputed``
-    memories (labels, the newer first) that one of which is quoted, both are, side by side.
+    Returns at most ``most``, with ``words`` words altogether; the best one is whole, however long it is. If
+    one of two ``disputed`` memories (labels, the newer first) is quoted, both are quoted, side by side.
     """
     scored = sorted(_candidates(chosen), key=lambda each: -each[0])
     quotes: list[Quote] = []
@@ -65,7 +66,7 @@ def choose_quotes(
         spent += count
         if len(quotes) == most:
             break
-    return tuple(_beside(quotes, scored, disputed))
+    return tuple(_side_by_side(quotes, scored, disputed))
 
 
 def _quote(score: float, item: Injection, each: Sentence) -> Quote:
@@ -74,7 +75,7 @@ def _quote(score: float, item: Injection, each: Sentence) -> Quote:
     return Quote(item.label, cube, text, each.start, each.end, each.heading, each.columns, score)
 
 
-def _beside(
+def _side_by_side(
     quotes: list[Quote], scored: Sequence[tuple[float, Injection, Sentence]], pairs: Sequence[tuple[int, int]]
 ) -> list[Quote]:
     """Return ``quotes`` with both memories of each pair side by side, the newer first; add a missing one."""
@@ -102,7 +103,7 @@ def _candidates(chosen: Sequence[Injection]) -> Iterator[tuple[float, Injection,
 
 
 def _is_reply(item: Injection, quotes: Sequence[Quote]) -> bool:
-    """Return whether a memory replies to the questions that are quoted beside its own sentences."""
+    """Return whether a memory replies to the questions that are quoted with its sentences."""
     others = [quote.text for quote in quotes if quote.label != item.label]
     return "reply" in item.hit.why and bool(others) and all(map(_QUESTION_END.search, others))
 
@@ -115,6 +116,6 @@ def _is_unsure(item: Injection, quotes: Sequence[Quote]) -> bool:
 
 
 def _is_in(text: str, other: str) -> bool:
-    """Return whether a text says no more than another one."""
+    """Return whether another text contains all of this one."""
     said, known = (" ".join(each.split()).casefold() for each in (text, other))
     return re.search(rf"(?<!\w){re.escape(said)}(?!\w)", known) is not None

@@ -1,8 +1,8 @@
-"""Stop a model that repeats itself, and end its answer with a whole sentence. Pure.
+"""Stop a model that repeats itself, and end its answer with a complete sentence. Pure.
 
-A small model that takes the likeliest token each time gets into loops, and goes round to the token limit.
-``RepetitionGuard`` watches the answer grow and sees where a loop began; ``SentenceStream`` passes the answer
-on sentence by sentence, so that nothing has to be taken back when it stops.
+A small model that always takes the likeliest token gets into loops, which last until the token limit.
+``RepetitionGuard`` follows the growing answer and detects where a loop began; ``SentenceStream`` passes the
+answer on sentence by sentence, so that nothing has to be withdrawn when it stops.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _SHORTEST_LOOP = 14
 """Least words and punctuation marks of a loop after its first copy: "ha, ha, ha" and three equal table cells
 are not a loop."""
 _COPY = 8
-"""Words and punctuation marks from which what was said before in the same order is held back as a copy."""
+"""The least number of words and punctuation marks of a copy: a shorter one is not held back."""
 _MOST_LINES = 3
-"""How often a sentence or list item may occur with nothing new in between."""
+"""The maximum occurrences of a sentence or list item with nothing new in between."""
 _WINDOW, _GRAM, _STALE = 40, 4, 0.6
 """A loop with small changes: of the last 40 words more than 60 % of the runs of four came before."""
 _STUTTER = 120
@@ -109,7 +109,7 @@ class RepetitionGuard:
             self._add_word(token, start)
 
     def _after_stops(self, at: int) -> int:
-        """Find where a copy begins: full stops at its start belong to what it copies."""
+        """Find where a copy begins: full stops at its start belong to the original."""
         while at + 1 < len(self._starts) and not self._tokens[at][0].isalnum():
             if self.text[self._starts[at] - 1].isspace():
                 break
@@ -146,7 +146,7 @@ class RepetitionGuard:
             self._note_loop(self._repeated[0][1])
 
     def _normal(self, start: int, end: int) -> str:
-        """Reduce a sentence or line to what is compared: its words, without list marker and case."""
+        """Return the words of a sentence or line for comparison: without list marker and case."""
         tokens = _TOKEN.findall(_MARKER.sub("", self.text[start:end], count=1).casefold())
         return " ".join(token for token in tokens if token[0].isalnum())
 
@@ -157,9 +157,9 @@ class RepetitionGuard:
 class SentenceStream(Iterable[str]):
     """Pass on the text of a model in parts that are final.
 
-    A sentence or line is passed on when it ends, or word by word once it has ``HELD`` characters; what says
-    again what was said before is held back until something new follows. The parts together are the answer:
-    without its loop, and cut back to the end of a sentence where the model did not end it itself.
+    A sentence or line is passed on when it ends, or word by word once it has ``HELD`` characters; a
+    repetition is held back until something new follows. The parts together are the answer: without its loop,
+    and cut back to the end of a sentence if the model did not end it itself.
     """
 
     def __init__(self, pieces: Iterable[str], *, limit_reached: Callable[[], bool]) -> None:
@@ -194,15 +194,15 @@ class SentenceStream(Iterable[str]):
 
 
 def _part(text: str, start: int, end: int) -> str:
-    """Cut a part to pass on: spaces at its end wait for what follows, those at the start of the text go."""
+    """Cut a part to pass on: hold back spaces at its end, and drop those at the start of the text."""
     part = text[start:end].rstrip()
     return part if text[:start].strip() else part.lstrip()
 
 
 def _passable(text: str, sentence: int, end: int) -> tuple[int, int]:
-    """Find up to where the text can be passed on, and where the sentence begins that it stops in.
+    """Find the end of the text that can be passed on, and the start of the sentence at that end.
 
-    All from ``end`` on must be held back; ``sentence`` is where the last sentence began before.
+    Everything from ``end`` on must be held back; ``sentence`` is the previous start of the last sentence.
     """
     ends = (sentence + each for each in sentence_ends(text[sentence:]))
     sentence = until = max((each for each in ends if each <= end), default=sentence)
@@ -213,10 +213,10 @@ def _passable(text: str, sentence: int, end: int) -> tuple[int, int]:
 
 
 def _last_part(text: str, passed: int, end: int, *, cut: bool) -> str:
-    """Cut the last part of a text that was stopped and is good up to ``end``.
+    """Cut the last part of a text that was stopped and is usable up to ``end``.
 
-    It ends with a sentence; or, where too little would be left, with a word and "…". ``cut`` says that the
-    last word may be incomplete.
+    It ends with a sentence; or, if too little would be left, with a word and "…". ``cut``: the last word may
+    be incomplete.
     """
     whole, text = text, text[:end].rstrip()
     ends = [passed + each for each in sentence_ends(text[passed:])]
@@ -234,7 +234,7 @@ def _last_part(text: str, passed: int, end: int, *, cut: bool) -> str:
 
 
 def sentence_ends(text: str) -> list[int]:
-    """Find where the sentences, list items and lines of a text end, in characters; not the last one."""
+    """Find the ends of the sentences, list items and lines of a text, in characters; except the last one."""
     from sentencex import get_sentence_boundaries
 
     ends = {match.start() for match in _NEW_LINE.finditer(text)}
@@ -247,7 +247,7 @@ def sentence_ends(text: str) -> list[int]:
 
 
 def _is_complete(text: str) -> bool:
-    """Tell whether a text ends with a full stop or the like, and not with the number of a list item."""
+    """Return whether a text ends with a full stop or the like, and not with the number of a list item."""
     line = text.rpartition("\n")[2]
     return bool(_FULL_STOP.search(line)) and bool(_MARKER.sub("", line, count=1).strip())
 

@@ -1,19 +1,20 @@
-"""MemScheduler: which memories a model reads for one question, within a budget. Pure: no I/O.
+"""MemScheduler: choose the memories that a model reads for a question, within a budget. Pure: no I/O.
 
-Where one memory is relevant, the budget is filled by score: what stands below the threshold often holds the
-answer too. Never chosen are a memory whose text is in another or that duplicates one, more memories than the
-limit, and what exceeds the budget; a memory that is too long does not keep a shorter one out. Where
-everything that fits is asked for, and where the model is small and trips over what does not matter, each has
-to be relevant by itself.
+If one memory is relevant, the budget is filled by score: memories below the threshold often contain the
+answer too. A memory is never chosen if another one contains its text or duplicates it, or if it exceeds the
+limit or the budget; a memory that is too long does not exclude a shorter one. If the question asks for
+everything that matches, or if the model is small and easily distracted, each memory has to be relevant by
+itself.
 
-Pinned memories stand first. Of the documents, the one that covers most of what was chosen, the best memory
-included, is taken whole. Both count against all the tokens that memories may have, not against the budget. A
-document adds memories, and changes nothing in what else was chosen.
+Pinned memories come first. Of the documents with the best memory, the one with most of the chosen memories is
+used whole. Both count against all the tokens that memories may have, not against the budget. A document adds
+memories, and does not change the choice of the others.
 
-Only adapters that have learned the question may answer. Those that hold the best memory and all that come
-close to it are attached in place of these memories' texts. Where they do not hold them all, everything is
-read as text: beside a note, a small model no longer answers from its weights. A pinned adapter is always
-attached, and no skill that it knows is read as text: beside its examples, a small model repeats one of them.
+Only adapters that have learned the question may answer. Adapters that contain the best memory and all that
+come close to it replace the texts of these memories. If they do not contain all of them, everything is read
+as text: with a note in its prompt, a small model no longer answers from its weights. A pinned adapter is
+always attached, and a skill that it knows is not read as text: with the examples in its prompt, a small model
+repeats one of them.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from memos_cli.counts import counted
 from memos_cli.cube import Attached, Cube, Document, Hit, Injection, Learned, LeftOut, MemoryCall, Plan
 
 CLOSE = 0.75
-"""One scored above this share of the best may be what was meant as well: it is never left to chance."""
+"""A memory that scores above this share of the best may also be the answer."""
 DUPLICATE = "duplicate of another memory"
 ALL = ("summarize", "list")
-"""The intents that ask for everything that fits."""
+"""The intents that ask for everything that matches."""
 
 
 def make_plan(
@@ -53,12 +54,12 @@ def make_plan(
     is_small: bool = False,
     labels: Mapping[int, int] = MappingProxyType({}),
 ) -> Plan:
-    """Choose from ``hits``, best first, those that fit: ``costs`` are their prices in tokens.
+    """Choose from ``hits``, best first, those that fit: ``costs`` are their lengths in tokens.
 
-    Where none reaches ``relevance``, none is chosen. At most ``most`` are chosen (0: no limit). ``room`` is
-    for all memories, with ``pinned`` ones (and their prices) and ``documents``. ``adapters`` of at least
-    ``least_likeness`` have learned the question. ``duplicates`` are the numbers of memories that say the
-    same; ``labels`` the numbers that memories have in prompts already.
+    If none reaches ``relevance``, none is chosen. At most ``most`` are chosen (0: no limit). ``room`` is for
+    all memories, including ``pinned`` ones (with their costs) and ``documents``. ``adapters`` of at least
+    ``least_likeness`` have learned the question. ``duplicates`` has the numbers of a memory's duplicates;
+    ``labels`` has the numbers that memories already have in prompts.
     """
     found = {hit.cube.n: hit for hit in hits}
     answers = any(hit.relevance >= relevance for hit in hits)
@@ -124,9 +125,9 @@ def _place_pins(
 def _put_in_adapters(
     chosen: Sequence[Injection], learned: Sequence[Learned], pinned: Sequence[Learned]
 ) -> tuple[list[Injection], list[LeftOut]]:
-    """Replace the texts of memories by the adapters that know them; also what is then left out.
+    """Replace the texts of memories by the adapters that know them; also return the memories left out.
 
-    That is all of ``chosen`` that ``learned`` adapters hold, and the skills that ``pinned`` ones hold.
+    Those are all of ``chosen`` that ``learned`` adapters contain, and the skills in ``pinned`` ones.
     """
     held = frozenset().union(*(each.cubes for each in learned))
     skills = frozenset().union(*(each.cubes for each in pinned))
@@ -156,9 +157,11 @@ def _learned(
     adapters: Sequence[Learned],
     relevance: float,
 ) -> list[Learned]:
-    """The fewest of ``adapters`` that hold the best memory and all that come close; none if some is in none.
+    """Return the fewest ``adapters`` with the best memory and all that come close; none if one is in no
+    adapter.
 
-    Close is what is relevant by itself and scored near the best; all, where everything is asked for.
+    A memory comes close if it is relevant by itself and its score is near the best; all do if the question
+    asks for everything.
     """
     if not chosen or chosen[0].hit.cube.n != best:
         return []
@@ -186,7 +189,7 @@ def _retrieve(
     least: float,
     duplicates: Mapping[int, frozenset[int]],
 ) -> tuple[list[Injection], list[LeftOut]]:
-    """Return what is chosen of ``candidates`` beside what stands in ``head``, and what is not."""
+    """Return the chosen ``candidates`` that are not in ``head`` already, and those left out."""
     chosen: list[Injection] = []
     left_out: list[LeftOut] = []
     spent = 0
@@ -210,9 +213,9 @@ def _retrieve(
 def _choose_document(
     documents: Sequence[Document], best: int | None, chosen: Sequence[Injection], room: int
 ) -> tuple[Document | None, tuple[str, ...]]:
-    """Return the document with the best memory that spares most reading, and a note if none of them fits.
+    """Return the document with the best memory that saves most reading, and a note if no document fits.
 
-    It has to fit beside those of ``chosen`` that it does not hold.
+    It has to fit together with those of ``chosen`` that it does not contain.
     """
     usable = [each for each in documents if best in {cube.n for cube in each.cubes}]
 

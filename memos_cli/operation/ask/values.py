@@ -1,8 +1,8 @@
-"""Read the numbers, dates, times and identifiers of a text in a form that can be compared. Pure.
+"""Parse the numbers, dates, times and identifiers of a text into comparable values. Pure.
 
-"1,280", "1280" and "1 280" are one number, "eleven" and "11", "45 %" and 百分之四十五; "2 December",
-"Second of December" and "2025-12-02" can be one day, "9:20 pm" and "21:20" are one time. Words are read in
-English and Chinese; what is written with digits, in any language.
+"1,280", "1280" and "1 280" are one number; so are "eleven" and "11", "45 %" and 百分之四十五. "2 December",
+"Second of December" and "2025-12-02" can be one day; "9:20 pm" and "21:20" are one time. Words are parsed in
+English and Chinese, digits in any language.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def _calendar(match: re.Match[str]) -> Value | None:
 
 
 def _numeric_date(match: re.Match[str]) -> Value | None:
-    """Read 12/10/2025, which can be two days: both are known, and either is wanted."""
+    """Read 12/10/2025, which can be two days: return both."""
     first, second, year = int(match[1]), int(match[2]), match[3]
     found = [each for each in (_date(match, year, second, first), _date(match, year, first, second)) if each]
     known = {key for each in found for key in each.known}
@@ -237,7 +237,7 @@ _UNITS = {
     "ml": "ml 毫升", "l": "l litre litres liter liters 升",
     "kb": "kb", "mb": "mb", "gb": "gb", "tb": "tb", "mbit": "mbit/s mbps", "gbit": "gbit/s gbps",
 }  # fmt: skip
-"""Units that are told apart, each with its spellings. A number with another word after it has no unit."""
+"""The known units, each with its spellings. A number with another word after it has no unit."""
 UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split()}
 _UNIT = "|".join(
     re.escape(word) + ("(?![A-Za-z])" if "a" <= word[-1] <= "z" else "")
@@ -271,10 +271,10 @@ def _canonical(whole: str, fraction: str = "") -> str:
 
 
 def _quantity(match: re.Match[str], readings: list[str], unit: str, *, is_said: bool = True) -> Value:
-    """Make the value of a number with its unit. The same number with another unit is another quantity."""
+    """Make the value of a number with its unit. The same number with another unit is another value."""
     known = {f"n:{each}{end}" for each in readings for end in ("", f"|{unit}")}
     wanted = [{f"n:{each}|{unit}" if unit else f"n:{each}"} for each in readings]
-    if unit and unit != "%":  # in a table the unit stands in the head
+    if unit and unit != "%":  # in a table the unit is in the header
         wanted += [{f"n:{each}|"} for each in readings]
     return replace(_value(match, known, *wanted), is_said=is_said)
 
@@ -298,7 +298,7 @@ def _number(match: re.Match[str]) -> Value:
 
 
 def _word_number(match: re.Match[str]) -> Value:
-    """Read a number in English words. Small ones are said only with a unit: "one of them" says none."""
+    """Read a number in English words. A small one counts only with a unit: not "one of them"."""
     *words, factor, unit = match.groups()
     number = sum(NUMBER_OF[word.casefold()] for word in words if word)
     number *= _FACTORS[factor.casefold()] if factor else 1
@@ -332,7 +332,7 @@ def _list_marker(match: re.Match[str]) -> Value:
 
 
 def _identifier(match: re.Match[str]) -> Value:
-    """Take what must stand in a source to the letter. The numbers in it are known."""
+    """Return an identifier, which a source must contain exactly. The numbers in it are known."""
     size = max(1, len(match[0].rstrip(".,;:!?)'\"")))
     numbers = [_canonical(digits) for digits in re.findall(r"\d+", match[0])]
     known = {f"n:{number}{end}" for number in numbers if len(number) <= _LONGEST for end in ("", "|")}
@@ -383,7 +383,7 @@ _READERS: tuple[tuple[str, _Reader], ...] = (
     (rf"(百分之)?({_CHINESE})({_UNIT})?", _chinese_quantity),
     (r"\d+", _digits),
 )
-"""What reads the values of a text, the most specific first."""
+"""The patterns and readers of values, the most specific first."""
 
 
 @cache

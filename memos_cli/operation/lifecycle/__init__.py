@@ -1,1 +1,1 @@
-"""States of a memory, and what is kept for how long (MemLifecycle)."""
+"""States of a memory, and retention of snapshots (MemLifecycle)."""

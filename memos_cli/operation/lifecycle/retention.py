@@ -1,4 +1,4 @@
-"""Which snapshots to keep: the rules of restic's ``forget``."""
+"""Choose the snapshots to keep, by the rules of restic's ``forget``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many snapshots each rule keeps; 0: the rule keeps none. Without any rule, all are kept."""
+    """The number of snapshots that each rule keeps; 0: none. Without any rule, all are kept."""
 
     last: int = 0
     """The newest ones."""

@@ -1,8 +1,8 @@
-"""What changed in a source since it was last read. Pure.
+"""Find the changes of a source since it was last read. Pure.
 
-The same digest is the same memory, wherever it stands now. Of the rest, drafts with a ``ref`` belong to
-the cube of that ref; other drafts belong to the cube that stood in the same gap between two unchanged
-neighbours, in order: an edited paragraph is a new version of what it was.
+The same digest is the same memory, wherever it is now. Of the rest, drafts with a ``ref`` belong to the cube
+of that ref; other drafts belong to the cube that was in the same gap between two unchanged neighbours, in
+order: an edited paragraph becomes a new version.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Alignment:
 def align(old: Sequence[Place], digests: Sequence[bytes], refs: Sequence[str | None]) -> Alignment:
     """Match a source's drafts (their digests and refs, in order) to its known places, in order.
 
-    A cube that stands at other places too is never changed from here: its draft counts as added.
+    A cube that also has other places is never changed: its draft counts as added.
     """
     waiting: defaultdict[bytes, deque[int]] = defaultdict(deque)
     for at, place in enumerate(old):

@@ -1,4 +1,4 @@
-"""MemLifecycle: which state follows which, and how use warms a memory. Pure."""
+"""MemLifecycle: transitions between states, and the heat of a memory. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ TRANSITIONS: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def next_state(state: str, action: str, id: str = "") -> str:
-    """The state after ``action``, of the memory ``id``. Raises UsageError if the state does not allow it."""
+    """Return the state of the memory ``id`` after ``action``. Raises UsageError if its state does not allow
+    it.
+    """
     states, following = TRANSITIONS[action]
     if state in states:
         return following
@@ -48,7 +50,7 @@ def heat_after_use(heat: float, last_hit: int | None, *, now: int, half_life: fl
 
 
 def heat_now(heat: float, last_hit: int | None, *, now: int, half_life: float) -> float:
-    """Return the heat now of a memory that had ``heat`` when it was last used; ``half_life`` in days."""
+    """Return the present heat of a memory that had ``heat`` when it was last used; ``half_life`` in days."""
     if last_hit is None:
         return 0.0
     return heat * math.pow(0.5, max(0, now - last_hit) / (half_life * DAY))

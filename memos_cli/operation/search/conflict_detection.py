@@ -1,9 +1,9 @@
-"""Compare two memories: do they say the same or contradict each other? A guess for the user to judge. Pure.
+"""Compare two memories: detect duplicates and contradictions, as guesses for the user to judge. Pure.
 
-Texts are compared word by word. They contradict each other where a "not" is all that differs, or exactly one
-value does (a number, a date, a name) and that value is what is said, not what it is said of. A value that
-another one follows ("Bus 21 leaves at 7:10") tells two things apart; so does one that stands beside its noun
-("invoice 17 was paid"). Where a noun or a verb differs, the texts speak of two things.
+Texts are compared word by word. They contradict each other if they differ only in a "not", or in exactly one
+value (a number, a date, a name) that belongs to the statement and not to its subject. A value that is
+followed by another one ("Bus 21 leaves at 7:10") identifies the subject; so does a value next to its noun
+("invoice 17 was paid"). If a noun or a verb differs, the texts have different subjects.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from memos_cli.moments import MONTHS, WEEKDAYS
 Conflict = Literal["similar_to", "contradicts", ""]
 
 ALIKE = 0.65
-"""Share of words that such texts have in common, in their order."""
+"""The least share of words that two compared texts have in common, in their order."""
 SAME = 0.9
-"""From this share on two texts whose values agree say the same."""
+"""The share of common words from which two texts with the same values are duplicates."""
 LONGEST = 60
-"""Words: longer texts agree or differ in too many things to be compared so."""
+"""The maximum words of a text to compare: longer texts agree or differ in too many points."""
 _WORD = re.compile(
     rf"\d+(?:[.,:/-]\d+)*(?![^\W{KANA_HAN}])"  # 9:00, 1,200, 2026-05-01
     rf"|[^\W_{KANA_HAN}]+(?:['’][^\W\d_]+)?|[{KANA_HAN}]|[:=：€$£¥%°]"
@@ -76,7 +76,7 @@ def compare(one: str, other: str) -> Conflict:
     differing = [
         ((start, end), (begin, stop))
         for kind, start, end, begin, stop in matcher.get_opcodes()
-        if kind != "equal" and _telling([*a[start:end], *b[begin:stop]])
+        if kind != "equal" and _content_words([*a[start:end], *b[begin:stop]])
     ]
     if not differing and (denied or small_a == small_b or matcher.ratio() >= SAME):
         return "contradicts" if denied else "similar_to"
@@ -89,18 +89,18 @@ def compare(one: str, other: str) -> Conflict:
 
 
 def _stem(word: str) -> str:
-    """Return a word without its case and its plural: "likes" is "like"."""
+    """Return a word in lower case and in the singular: "like" for "likes"."""
     small = word.casefold()
     return small[:-1] if len(small) > 3 and small.endswith("s") and not small.endswith("ss") else small
 
 
-def _telling(words: Sequence[str]) -> list[str]:
+def _content_words(words: Sequence[str]) -> list[str]:
     return [word for word in words if word.casefold() not in _SMALL]
 
 
 def _subject(words: Sequence[str]) -> str:
-    """Return the first word that says something: what a text is about begins with it."""
-    return next(iter(_telling(words)), "")
+    """Return the first content word, with which the subject of a text begins."""
+    return next(iter(_content_words(words)), "")
 
 
 def _negates(words: Sequence[str]) -> bool:

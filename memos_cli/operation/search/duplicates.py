@@ -1,5 +1,4 @@
-"""Memories that say the same as others: copies of a page that differ by a few words, and translations.
-Pure."""
+"""Find duplicate memories: copies of a page that differ by a few words, and translations. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 COPY = 0.8
 """Least share of common three-word runs of two texts in one script that are copies."""
 TRANSLATION = 0.68
-"""The cosine of two texts in different scripts from which one translates the other. Of 240 parallel
-passages in English and Chinese 60 % reach it, and no two that are of one article and no translations (at
-most 0.66)."""
+"""The cosine from which two texts in different scripts are translations. Of 240 parallel passages in English
+and Chinese 60 % reach it; different passages of one article do not (at most 0.66).
+"""
 _LETTERS = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+")
 _WIDE = re.compile(f"[{WIDE}]")
@@ -28,9 +27,9 @@ _WIDE = re.compile(f"[{WIDE}]")
 def find_duplicates(
     cubes: Sequence[Cube], vector_of: Callable[[int], Floats | None]
 ) -> Mapping[int, frozenset[int]]:
-    """For each cube the numbers of those before it in ``cubes`` that say the same.
+    """Return for each cube the numbers of its duplicates before it in ``cubes``.
 
-    ``vector_of`` gives the unit vector of a cube; it is asked only where scripts differ.
+    ``vector_of`` returns the unit vector of a cube; it is called only if the scripts of two cubes differ.
     """
     scripts = [script_of(cube.text) for cube in cubes]
     runs = [_runs(cube.text) for cube in cubes]

@@ -1,8 +1,9 @@
-"""Vectors for the sentences of memories. Text is searchable before; this can stop at any time.
+"""Embed the sentences of memories. Memories are searchable by words before; this can stop at any time.
 
-Vectors of one embedder, of one way to make them, belong to one row of the table ``embedder``. Up to format
-7 a vector was of a memory's whole text; those rows go on serving until the vectors of sentences are
-complete. So it is with a new embedder: the old vectors serve until all new ones are there, and go then."""
+All vectors of one embedder, computed in one way, belong to one row of the table ``embedder``. Up to format 7
+a memory had one vector of its whole text; those rows are used until the vectors of sentences are complete.
+With a new embedder, too, the old vectors are used until all new ones exist, and are then deleted.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from memos_cli.models.embed.embedder import Embedder
 from memos_cli.operation.search.sentences import split_sentences
 
 PART = 256
-"""Cubes that are embedded, and made durable, together: seconds of work that ^C can cost."""
+"""The number of cubes that are embedded and committed together: seconds of work that ^C can cost."""
 SENTENCES = "/sentences-2"
 """Suffix of the fingerprint of an embedder's row with vectors of sentences. The number changes when sentences
 are split differently."""
@@ -44,7 +45,7 @@ def embedded_texts(type: str, title: str, author: str, text: str) -> list[tuple[
 
 
 def row_in_use(db: Connection, embedder: Embedder) -> int:
-    """Return the row whose vectors a question is compared with; 0 if the embedder has none.
+    """Return the row whose vectors are compared with a question; 0 if the embedder has none.
 
     That is the row of sentences; while it is not complete, that of whole texts, if there is one.
     """
@@ -64,11 +65,11 @@ def embed_waiting(
     renew: bool = False,
     progress: Callable[[int], None] = lambda count: None,
 ) -> int:
-    """Embed every live cube that waits for vectors of ``embedder``, oldest first. Returns how many.
+    """Embed all live cubes without vectors of ``embedder``, oldest first. Returns how many.
 
-    Each part is durable when it is done; ``progress`` hears of each text, as it goes. ``renew`` makes vectors
-    of sentences where there are only those of whole texts or of other embedders, and deletes these when all
-    are made.
+    Each batch is committed by itself; ``progress`` is called for each text. ``renew`` computes vectors of
+    sentences for memories that have only vectors of whole texts or of other embedders, and deletes these at
+    the end.
     """
     from memos_cli.infrastructure.vectors import vector_index  # numpy, 70 ms: not for a search by words
 
@@ -89,7 +90,7 @@ def embed_waiting(
 def _embed_questions(
     vault: Vault, embedder: Embedder, row: int, principal: str, clock: Callable[[], int]
 ) -> None:
-    """Embed the questions of the used adapters, by which a question finds its adapter."""
+    """Embed the questions of the adapters in use: a question finds its adapter by them."""
     lacking = adapters.without_vectors(vault.connection, row)
     if not lacking:
         return
@@ -101,10 +102,10 @@ def _embed_questions(
 
 
 def _use_vectors(vault: Vault, row: int, principal: str, now: int, *, drop_others: bool) -> None:
-    """Make the vectors of ``row`` those in use, and delete all others on request, once no memory lacks one.
+    """Use the vectors of ``row`` once no memory lacks one; on request, delete all others.
 
-    Memories that came meanwhile, or that this principal may not read, wait for the next ``embed``; until
-    then the old vectors serve.
+    Memories that were added meanwhile, or that this principal may not read, wait for the next ``embed``;
+    until then the old vectors are used.
     """
     with vault.change(principal, now) as change:
         if queries.count_without_vector(change.db, row):
@@ -159,7 +160,7 @@ def _whole(type: str, title: str, author: str, text: str) -> str:
 
 
 def _claim(change: Transaction, embedder: Embedder, renew: bool) -> tuple[int, bool]:
-    """Return the row that vectors are computed for, and whether they are of sentences."""
+    """Return the row to compute vectors for, and whether they are of sentences."""
     sentences, texts = _rows(change.db, embedder)
     if texts and not renew and row_in_use(change.db, embedder) == texts:
         return texts, False
@@ -171,7 +172,7 @@ def _claim(change: Transaction, embedder: Embedder, renew: bool) -> tuple[int, b
 
 
 def _rows(db: Connection, embedder: Embedder) -> tuple[int, int]:
-    """Return an embedder's rows with vectors of sentences and of whole texts; 0 if there is none."""
+    """Return the rows of an embedder for vectors of sentences and of whole texts; 0 for a missing row."""
     keys = (embedder.fingerprint + SENTENCES, embedder.fingerprint)
     known = dict(
         db.execute("SELECT fingerprint, n FROM embedder WHERE fingerprint IN (?, ?)", keys).fetchall()

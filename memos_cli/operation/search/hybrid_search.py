@@ -1,8 +1,8 @@
-"""MemOperator: the memories that fit a question, by their words and by their meaning.
+"""MemOperator: search memories by words and by meaning.
 
-Words: BM25 over the full-text table. Meaning: cosine of vectors. Both bring candidates, and conversations
-the turns beside them; ``ranking`` orders them. Beside the order, each hit has a *relevance* that does not
-depend on the other hits: it decides whether a memory is worth a model's time.
+Words: BM25 over the full-text table. Meaning: cosine of vectors. Both contribute candidates, and the
+neighbouring turns of candidates in conversations are added; ``ranking`` orders them. Each hit also has a
+*relevance* that does not depend on the other hits: it decides whether a model reads the memory.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.vectors.vector_index import Floats, Near
 
 CANDIDATES = 150
-"""How many each signal may bring, at least."""
+"""The least number of candidates by words, and by meaning."""
 QUOTABLE = 40
-"""How many of the best hits have their sentences scored."""
+"""The number of hits, from the best, whose sentences are scored."""
 OPENING = 1000
-"""Characters of a text that tell what kind of answer it is."""
+"""The number of characters of a text that are checked for the kind of answer it gives."""
 FOREIGN = 0.8
-"""How much less vectors count for a question in Chinese, Japanese or Korean, where the embedder was trained
-on English, as the default one was: to it such texts are all a little alike."""
+"""The factor on the weight of vectors for a question in Chinese, Japanese or Korean, if the embedder was
+trained on English: it finds all such texts a little similar."""
 _PROBE = (
     "会议讨论了气候政策和碳税。",
     "我的猫喜欢在沙发上睡觉。",
@@ -46,14 +46,14 @@ _PROBE = (
 )
 _known: dict[str, bool] = {}
 RERANKED = 30
-"""How many of the best a reranker reads."""
+"""The number of hits, from the best, that a reranker reads."""
 WIDENED, WIDENING = 5, frozenset({"part_of", "follows", "about"})
-"""How many of the best hits may bring what they are linked to, and by which kinds of links."""
+"""The number of hits, from the best, whose linked memories may be added, and the kinds of these links."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What a search has to choose from."""
+    """The candidates of a search."""
 
     terms: tuple[Weighed, ...]
     candidates: tuple[Candidate, ...]
@@ -78,10 +78,10 @@ def search(
     asked: Asked | None = None,
     least: float = 0.0,
 ) -> list[Hit]:
-    """Return the best ``k`` cubes that pass ``filter``, best first. Without ``embedder`` by words alone.
+    """Return the ``k`` best cubes that match ``filter``, best first; without ``embedder``, by words only.
 
-    ``aside`` are words of the question that a relevant memory need not hold, such as "last month"; ``asked``
-    is what the question says beside its words. Hits below the relevance ``least`` are weak, unless their
+    ``aside`` has words of the question that a relevant memory need not contain, such as "last month";
+    ``asked`` has what was parsed from the question. Hits below the relevance ``least`` are weak, unless their
     words match.
     """
     db = vault.connection
@@ -128,7 +128,7 @@ def search(
 def gather(
     vault: Vault | Snapshot, question: str, *, filter: Filter, now: int, embedder: Embedder | None, limit: int
 ) -> Gathered:
-    """The cubes that may answer: ``limit`` by words, as many by meaning, and the turns beside those."""
+    """Return the candidates: ``limit`` by words, as many by meaning, and the neighbouring turns of these."""
     db = vault.connection
     terms = query_terms(question, across=True)
     # An embedder gives emoji and unknown words nearly the same vector.
@@ -163,13 +163,14 @@ def gather(
 
 
 def _typical_cosine(found: Gathered, foreign: bool) -> float:
-    """Return the cosine of memories that do not stand out, in the question's script or in other scripts."""
+    """Return the cosine of ordinary memories in the question's script, or in other scripts."""
     near = (each.cube for each in found.candidates if each.cube in found.near and each.is_foreign == foreign)
     return typical([found.near[n].best for n in near])
 
 
 def reads_foreign(embedder: Embedder) -> bool:
-    """Whether an embedder finds a Chinese sentence nearer to its translation than to another Chinese one.
+    """Return whether an embedder finds a Chinese sentence nearer to its translation than to another Chinese
+    one.
 
     Of all-MiniLM-L6-v2 the cosines are 0.23 and 0.52. The default embedder is known to.
     """
@@ -182,7 +183,7 @@ def reads_foreign(embedder: Embedder) -> bool:
 
 
 def rerank(hits: Sequence[Hit], read: Callable[[Sequence[str]], list[float]]) -> list[Hit]:
-    """Order the first ``RERANKED`` of ``hits`` again: half by their scores, half by what ``read`` gives."""
+    """Reorder the first ``RERANKED`` of ``hits``: half by their scores, half by the scores of ``read``."""
     first, rest = hits[:RERANKED], hits[RERANKED:]
     scores = read([hit.cube.text for hit in first])
     ordered = [
@@ -195,9 +196,10 @@ def rerank(hits: Sequence[Hit], read: Callable[[Sequence[str]], list[float]]) ->
 
 
 def widen(db: Connection, hits: Sequence[Hit], *, filter: Filter, k: int, now: int) -> list[Hit]:
-    """``hits`` and what the best of them are linked to: their parts, what follows, what they are about.
+    """Return ``hits`` and the memories that the best of them are linked to: parts, next parts, subjects.
 
-    Such a one counts for half of what led to it, and says so in ``why``. At most ``k`` in all.
+    A linked memory gets half the score of the hit that is linked to it, and names the link in ``why``.
+    Returns at most ``k`` hits.
     """
     best = {hit.cube.n: hit for hit in hits[:WIDENED]}
     if not best or not db.execute("SELECT 1 FROM link LIMIT 1").fetchone():
@@ -224,7 +226,7 @@ def nearest_memories(
 ) -> dict[int, float]:
     """Return the ``limit`` memories nearest to a vector, best first, each with its cosine.
 
-    Only those count that the caller may read and that pass ``filter``.
+    Only memories that the caller may read and that match ``filter`` are returned.
     """
     from memos_cli.infrastructure.vectors import vector_index
 
@@ -233,7 +235,7 @@ def nearest_memories(
     if allowed is not None:
         return dict(vector_index.nearest(db, vault.snapshots, embedder, vector, limit, allowed))
     # Without a filter the index is asked for all live cubes. Those drop out here that expired meanwhile, or
-    # that are another's; then it is asked for more, so that nobody's results depend on what is hidden.
+    # of others; then it must return more, so that no results depend on hidden memories.
     wanted = limit
     while True:
         near = vector_index.nearest(db, vault.snapshots, embedder, vector, wanted)

@@ -1,8 +1,8 @@
-"""What the words of a question find: BM25 over the full-text table, at a price that does not grow with it.
+"""Search by words: BM25 over the full-text table, at a cost that does not grow with the table.
 
-A word costs as much as it is frequent, and tells the less. So the rare words of a question are asked for by
-BM25, as many as the price allows; the others count where two words of the question stand together, which
-SQLite finds at the price of the rarer one.
+The more frequent a word is, the more it costs to search, and the less it says. So BM25 searches the rare
+words of a question, as many as the limit on the cost allows. The other words count only where two words of
+the question are next to each other: SQLite finds such pairs at the cost of the rarer word.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.vault.vault import Vault
 
 POSTINGS = 15_000
-"""How many occurrences of words a search scores (measured: 0.8 µs each)."""
+"""The number of occurrences of words that a search scores (measured: 0.8 µs each)."""
 TOGETHER = 300
-"""Memories, the newest, that two words of the question bring where one of them is frequent."""
+"""The number of memories, from the newest, that a pair of words with a frequent one contributes."""
 FREQUENT = 4
-"""Frequent words that are sought beside others."""
+"""The number of frequent words that are searched in pairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A term of the question, in how many cubes it is, and what finding it is worth."""
+    """A term of the question, the number of cubes that contain it, and its weight."""
 
     term: Term
     cubes: int
@@ -42,12 +42,14 @@ class Weighed:
 def by_words(
     vault: Vault | Snapshot, terms: Sequence[Term], *, filter: Filter, now: int, limit: int
 ) -> tuple[list[Weighed], dict[int, float]]:
-    """The terms, and the ``limit`` best cubes of ``filter`` that hold any of them, each with its score."""
+    """Return the terms, and the ``limit`` best cubes of ``filter`` that contain any of them, with their
+    scores.
+    """
     db, total = vault.connection, vault.texts
     if vault.is_restricted:
         return _seen(db, terms, total, filter, now, limit)
     weighed = weigh(db, terms, total)
-    rare, frequent = _parted([each for each in weighed if each.cubes])
+    rare, frequent = _split_by_cost([each for each in weighed if each.cubes])
     asked = fts_query([each.term for each in rare])
     scores = dict(queries.matches(db, asked, filter, now=now, limit=limit)) if rare else {}
     if frequent:
@@ -70,13 +72,13 @@ def weigh(db: Connection, terms: Sequence[Term], total: int) -> list[Weighed]:
 
 
 def coverage(terms: Sequence[Weighed], found: set[str]) -> float:
-    """Return the share of the question's words that a cube holds, rare words counting more."""
+    """Return the share of the question's words that a cube contains; rare words count more."""
     total = sum(w.idf for w in terms)
     return sum(w.idf for w in terms if w.term.text in found) / total if total else 0.0
 
 
 def found_terms(db: Connection, terms: Sequence[Weighed], cubes: Sequence[int]) -> dict[int, set[str]]:
-    """Return which of the terms each of a few cubes holds."""
+    """Return for each of a few cubes the terms that it contains."""
     found: dict[int, set[str]] = {n: set() for n in cubes}
     for weighed in terms:
         if weighed.cubes:
@@ -89,8 +91,8 @@ def _weighed(term: Term, cubes: int, total: int) -> Weighed:
     return Weighed(term, cubes, math.log(1 + (max(0, total - cubes) + 0.5) / (cubes + 0.5)))
 
 
-def _parted(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
-    """The rare terms that ``POSTINGS`` pays for, and the first of the others; each the rarest first."""
+def _split_by_cost(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
+    """Return the rare terms that fit into ``POSTINGS``, and some of the others; both the rarest first."""
     ordered = sorted(terms, key=lambda each: (each.cubes, each.term.text))
     rare, spent = list[Weighed](), 0
     for each in ordered:
@@ -104,7 +106,7 @@ def _parted(terms: Sequence[Weighed]) -> tuple[list[Weighed], list[Weighed]]:
 def _together(
     db: Connection, rare: Sequence[Weighed], frequent: Sequence[Weighed], filter: Filter, now: int
 ) -> dict[int, set[Weighed]]:
-    """Return the cubes that hold a frequent term and another one, with what is known of them to be held."""
+    """Return the cubes that contain a frequent term and another one, with the terms found in them."""
     held: dict[int, set[Weighed]] = defaultdict(set)
     for at, each in enumerate(frequent):
         for other in (*rare, *frequent[at + 1 :]):
@@ -117,15 +119,15 @@ def _together(
 def _seen(
     db: Connection, terms: Sequence[Term], total: int, filter: Filter, now: int, limit: int
 ) -> tuple[list[Weighed], dict[int, float]]:
-    """Return the terms, and the cubes that hold them, best first, for who may not read all of the vault.
+    """Return the terms, and the cubes that contain them, best first, for a caller with limited access.
 
-    BM25 counts what everybody has: from a score one could tell what is hidden. So a word is weighed by how
-    many of the asker's cubes hold it, and a cube by the words that it holds, however often.
+    BM25 counts the memories of everybody: a score would reveal hidden memories. So the weight of a word
+    depends on the caller's own cubes with it, and the score of a cube on its words, however often they occur.
     """
     holding = "SELECT c.n FROM words JOIN cube c ON c.n = words.rowid WHERE words MATCH ?"
     found = {term: [n for (n,) in db.execute(holding, (term.fts,)).fetchall()] for term in terms}
     weighed = [_weighed(term, len(found[term]), total) for term in terms]
-    rare, frequent = _parted([each for each in weighed if each.cubes])
+    rare, frequent = _split_by_cost([each for each in weighed if each.cubes])
     scores: dict[int, float] = {}
     for each in rare or frequent[:1]:
         for n in found[each.term]:

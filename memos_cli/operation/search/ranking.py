@@ -1,9 +1,9 @@
-"""In which order memories answer a question: what their words, their meaning and their place in a talk say.
+"""Rank memories for a question by their words, their meaning and their place in a conversation.
 
-Pure: what a search has gathered goes in, a score for each comes out. A turn of a conversation rarely says by
-itself what it is about. So it counts in part for the turns beside it, for its session, for who says it where
-the question names somebody, for when where the question names a time, and for what kind of answer it could
-be. Documents are not touched by that, times apart.
+Pure: takes the candidates of a search, and returns a score for each. A turn of a conversation rarely names
+its own subject. So its score also depends on the neighbouring turns, on its session, on its speaker if the
+question names a person, on its time if the question names a time, and on the kind of answer that it gives. Of
+these, only the time changes the score of a document.
 
 The weights were chosen on LoCoMo; chosen on all conversations but one, they hold on that one as well
 (`scripts/eval_locomo.py --leave-one-out`).
@@ -19,7 +19,7 @@ from math import sqrt
 SESSION = 6 * 3_600_000
 """Milliseconds between two turns of one source from which they belong to two sessions."""
 TAIL = 10 * 86_400_000
-"""For how long after a time people still tell of it, in milliseconds."""
+"""The milliseconds after a time in which turns may still report on it."""
 
 FOREIGN_BALANCE = 0.85
 """Least weight of the vector for a memory in another script than the question."""
@@ -36,7 +36,7 @@ _ASSISTANT = re.compile(
 _USER = re.compile(r"\b(?:I|[Mm]y|[Mm]e)\b|我")
 _ASSISTANTS = frozenset(("assistant", "model", "ai", "bot"))
 _OWN = re.compile(r"\b(?:I|[Mm]y|[Mm]e|[Ww]e|[Oo]ur)\b|[我咱俺]")
-_KINDS = (  # what is asked for, and what an answer to it holds
+_KINDS = (  # what a question asks for, and what its answer contains
     (
         re.compile(r"^\s*when\b|\bwhat (?:day|date|month|year)\b|什么时候|何时|哪天|哪年|几号", re.I),
         re.compile(
@@ -62,13 +62,13 @@ _KINDS = (  # what is asked for, and what an answer to it holds
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each sign is worth, beside words and meaning, which share 1 by ``search.balance``."""
+    """The weight of each signal except words and meaning, which share 1 by ``search.balance``."""
 
     beside: float = 0.7
-    """Of the words of a turn, what counts for the turns beside it."""
+    """The share of a turn's score by words that its neighbouring turns get."""
     before: float = 0.2
     after: float = 0.07
-    """Shares of a turn's meaning that the turns before and after it give."""
+    """The shares of the previous and the next turn in the meaning of a turn."""
     session: float = 0.2
     speaker: float = 0.15
     period: float = 0.25
@@ -76,13 +76,13 @@ class Weights:
     role: float = 0.2
     """Bonus of a turn of the side in question: "did you recommend" of the assistant, "my" of the user."""
     day: float = 0.2
-    """A turn of the very time that such a question asks for, beside ``period``, which has a tail."""
+    """Bonus of a turn of exactly the requested time, added to ``period``, which has a tail."""
     own: float = 0.06
-    """A turn that speaks of its speaker."""
+    """Bonus of a turn about its own speaker."""
     asks: float = 0.1
-    """Taken off a turn that asks: who asks does not tell."""
+    """Subtracted from the score of a question: a question rarely answers one."""
     reply: float = 0.8
-    """The share of what a turn that asks scored that the next turn has at least: it is the reply."""
+    """The least score of the turn after a question, its reply, as a share of the question's score."""
 
 
 WEIGHTS = Weights()
@@ -90,7 +90,7 @@ WEIGHTS = Weights()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A memory that a search has gathered."""
+    """A memory that a search may return."""
 
     cube: int
     type: str
@@ -98,13 +98,13 @@ class Candidate:
     role: str
     time: int | None
     text: str
-    """How it begins."""
+    """The beginning of its text."""
     asks: bool
     source: int | None
     start: int
-    """Where it stands in its source."""
+    """Its place in its source."""
     words: float = 0.0
-    """BM25; 0 where no word of the question is in it."""
+    """BM25; 0 if it contains no word of the question."""
     cosine: float | None = None
     is_foreign: bool = False
     """Whether it is in another script than the question, so that they cannot share words."""
@@ -117,12 +117,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question says, beside its words."""
+    """The facts parsed from a question, apart from its words."""
 
     question: str
     after: int | None = None
     before: int | None = None
-    """The time that it speaks of."""
+    """The time that its text names."""
     tells_of: Callable[[str, int], tuple[int | None, int | None] | None] = lambda text, now: None
     """The time that a text speaks of, written at a time."""
 
@@ -137,7 +137,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What a memory scored, and the signs that helped."""
+    """The score of a memory, and the signals that raised it."""
 
     score: float
     signs: Mapping[str, float | str]
@@ -209,7 +209,7 @@ def _meaning(
     following: Mapping[int, int],
     weights: Weights,
 ) -> dict[int, float]:
-    """Cosines, each averaged with those of the turns beside it; where there is none, its own stands in."""
+    """Return the cosines, each averaged with those of its neighbouring turns, if it has any."""
     found: dict[int, float] = {}
     for n, each in candidates.items():
         if each.cosine is None:
@@ -223,7 +223,7 @@ def _meaning(
 
 
 def _sessions(candidates: Sequence[Candidate]) -> dict[int, float]:
-    """How well the session of each turn fits: the root of the sum of the squares of its turns' BM25."""
+    """Score the session of each turn: the root of the sum of the squares of its turns' BM25."""
     sessions: list[list[Candidate]] = []
     turns = (each for each in candidates if each.is_turn)
     for turn in sorted(turns, key=lambda turn: (turn.source, turn.start, turn.cube)):
@@ -244,7 +244,7 @@ def _is_apart(one: Candidate, other: Candidate) -> bool:
 
 
 def side_of(question: str) -> str | None:
-    """Return whose turns a question is about: ``assistant``, ``user``, or None for neither."""
+    """Return the speaker whose turns a question is about: ``assistant``, ``user``, or None for neither."""
     return "assistant" if _ASSISTANT.search(question) else "user" if _USER.search(question) else None
 
 
@@ -255,7 +255,7 @@ def _is_between(time: int | None, asked: Asked) -> bool:
 
 
 def _is_within(each: Candidate, asked: Asked) -> bool:
-    """Return whether a memory is of the time that was asked for, or tells of it."""
+    """Return whether a memory was written in the requested period, or its text names it."""
     if each.time is None or asked.period is None:
         return False
     after, before = asked.period
@@ -267,7 +267,7 @@ def _is_within(each: Candidate, asked: Asked) -> bool:
 
 
 def _names(question: str, author: str) -> bool:
-    """Return whether a question names somebody: by the whole name, or by one word of it."""
+    """Return whether a question names a person: by the whole name, or by one word of it."""
     question, name = question.casefold(), author.casefold().strip()
     if len(name) < 2:
         return False

@@ -1,10 +1,10 @@
 """Relevance: the probability that a memory answers a question, calibrated for each embedder. Pure.
 
-A logistic model of what a search knows of a memory: the cosine of its best sentence, how far that stands
-out from those of the next memories, the share of the question's words that it holds, and whether it is
-written in another script than the question, where words say nothing. `scripts/calibrate_relevance.py` fits
-it for an embedder on questions of several kinds with and without an answer, and prints how well
-probabilities and outcomes agree."""
+A logistic model with four inputs: the cosine of the memory's best sentence, its distance from the cosines of
+the next memories, the share of the question's words that the memory contains, and whether the two are in
+different scripts, so that words cannot match. `scripts/calibrate_relevance.py` fits it for an embedder on
+questions of several kinds with and without an answer, and prints how well probabilities and outcomes agree.
+"""
 
 from __future__ import annotations
 
@@ -76,6 +76,6 @@ def is_weak(probability: float, covered: float, least: float) -> bool:
 
 
 def typical(cosines: list[float]) -> float:
-    """Return the cosine of memories that do not stand out, from the cosines of all that were found."""
+    """Return the cosine of ordinary memories, from the cosines of all that were found."""
     some = sorted(cosines, reverse=True)[STANDS_OUT_FROM]
     return sum(some) / len(some) if len(some) > 1 else _TYPICAL

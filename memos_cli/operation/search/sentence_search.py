@@ -1,8 +1,9 @@
-"""Which sentences of the memories that were found answer a question best.
+"""Score the sentences of found memories by how well they answer a question.
 
 BM25 over the sentences, in a full-text table in memory with the vault's own tokenizer, and the cosines of
-their vectors, each between the least and the most of what was found. So a word counts by how rare it is
-among the sentences at hand: what they all say parts none from another."""
+their vectors, each scaled between the least and the greatest value found. So a word counts by its rarity
+among these sentences: a word in all of them does not count.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from memos_cli.infrastructure.vectors.vector_index import Near
 
 BALANCE = 0.6
-"""What meaning counts beside words."""
+"""The weight of meaning against words."""
 _TABLE = f'CREATE VIRTUAL TABLE s USING fts5 (head, body, tokenize = "{TOKENIZER}")'
 
 
@@ -60,7 +61,7 @@ def _sentences(cube: Cube, near: Near | None) -> list[Sentence]:
 
 
 def _by_words(found: Sequence[tuple[Cube, Sentence]], terms: Sequence[Term]) -> dict[int, float]:
-    """BM25 of the sentences that hold a term, by their place in ``found``."""
+    """Return the BM25 of the sentences that contain a term, by their index in ``found``."""
     if not terms or not found:
         return {}
     db = sqlite3.connect(":memory:")

@@ -1,8 +1,9 @@
-"""Split a memory into sentences, which retrieval compares with a question and answers quote.
+"""Split a memory into sentences: the units that a search scores and an answer quotes.
 
-A memory is a passage that reads on its own; several facts stand in it, and one vector of all of them
-resembles no question. So each sentence, list item, table row and short block of code has a vector of its
-own, under the headings that it stands under. Pure: text in, ranges of characters out."""
+A memory is a self-contained passage with several facts, and one vector of all of them resembles no question.
+So each sentence, list item, table row and short block of code has its own vector, together with the headings
+above it. Pure: text in, ranges of characters out.
+"""
 
 from __future__ import annotations
 
@@ -60,10 +61,10 @@ class _Line:
 
 
 def split_sentences(text: str) -> list[Sentence]:
-    """Split the text of a memory, in order. Text without a letter or digit is one sentence; blank text none.
+    """Split the text of a memory, in order. Text without letters or digits is one sentence, blank text is
+    none.
 
-    Headings and the delimiters of tables and code are no sentences: they are what sentences stand under. They
-    are one only where the text holds nothing else.
+    Headings and the delimiters of tables and code are not sentences, unless the text has nothing else.
     """
     found = [each for each in _split(text) if _LETTER.search(text, each.start, each.end)]
     if found:
@@ -76,7 +77,7 @@ def split_sentences(text: str) -> list[Sentence]:
 
 
 def _split(text: str) -> Iterator[Sentence]:
-    """Split a text into all its sentences, short ones too."""
+    """Split a text into all its sentences, including short ones."""
     lines, heading, at = _lines(text), "", 0
     while at < len(lines):
         line = lines[at]
@@ -151,7 +152,9 @@ def _paragraph_end(lines: list[_Line], at: int) -> int:
 
 
 def _goes_with(before: str, field: str) -> bool:
-    """Whether a field belongs to the record of the line before it: short fields, or fields below a name."""
+    """Return whether a field belongs to the record of the line before it: short fields, or fields below a
+    name.
+    """
     deeper = _indent(field) - _indent(before)
     if _NAME.match(before):
         return deeper > 0
@@ -181,11 +184,11 @@ def _paragraph(text: str, start: int, end: int, heading: str, kind: str) -> Iter
 
 
 def _segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the sentences of a block. The segmenter would also end one within "14. Januar" and Fritz!Box."""
+    """Yield the sentences of a block; do not split "14. Januar" and Fritz!Box as the segmenter does."""
     from sentencex import get_sentence_boundaries
 
     first = start
-    # The segmenter tells Chinese and Japanese stops from others by the characters: one language serves all.
+    # The segmenter recognises Chinese and Japanese full stops by the characters: one language is enough.
     for part in get_sentence_boundaries("en", text[start:end]):
         last = start + part["end_index"]
         if last >= end or not _goes_on(text, first, last):
@@ -196,7 +199,7 @@ def _segments(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _goes_on(text: str, first: int, last: int) -> bool:
-    """Return whether the sentence that starts at ``first`` goes on at ``last``."""
+    """Return whether the sentence that starts at ``first`` continues at ``last``."""
     before, after = text[max(first, last - 20) : last], text[last : last + 12]
     if text[last - 1] in ".!?" and after[0].isalnum():
         return True

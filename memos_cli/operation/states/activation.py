@@ -1,8 +1,8 @@
-"""Plaintext to sequence state, and back: promote memories, and use what was promoted.
+"""Plaintext to sequence state: promote memories to saved states, and use these.
 
-A state is used when a prompt starts with just the tokens that it holds, and it was made under just the
-conditions that hold now. Nothing else decides, so a state can neither change an answer nor bring in what
-the prompt would not have said. If anything is wrong, the text is read instead.
+A state is used only if a prompt starts with exactly its tokens, and if it was made under exactly the present
+conditions. So a state can neither change an answer nor add text to a prompt. Otherwise the text is read
+instead.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ SHELF = 512 << 20
 
 
 class StateCache:
-    """The states that this process has verified: in memory they need no second reading."""
+    """The verified states of this process, in memory, so that they are not read again."""
 
     def __init__(self) -> None:
         self._states: OrderedDict[str, memoryview] = OrderedDict()
 
     def take(self, vault: Vault, state: State) -> memoryview:
-        """Return the bytes of a state. Raises Damaged unless they are those that were kept."""
+        """Return the bytes of a state. Raises Damaged if they have changed."""
         data = self._states.pop(state.blob, None)
         if data is None:
             data = vault.blobs.unseal(vault.blobs.read(state.blob, state.size, state.pieces))
@@ -49,7 +49,7 @@ class StateCache:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a prompt need not be read for. ``misses`` say why states could not be restored, by cube."""
+    """The result of a restore. ``misses`` has the reasons why states could not be restored, by cube."""
 
     cube: Activation | None = None
     tokens: int = 0
@@ -63,12 +63,12 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What a promotion made, or (``dry_run``) would make."""
+    """The result of a promotion, or (``dry_run``) of its simulation."""
 
     id: str
     version: int
     new: bool
-    """Whether anything was kept: False when this very state was there already."""
+    """Whether a state was stored: False if exactly this state existed already."""
     memories: int
     tokens: int
     """Of instructions, pinned memories and document."""
@@ -83,12 +83,12 @@ class Promoted:
 
     @property
     def break_even(self) -> int | None:
-        """Uses after which it has saved what it cost; None if it never does."""
+        """The number of uses after which it has saved its cost; None if it never does."""
         return math.ceil(self.seconds / self.saved) if self.saved > 0 else None
 
 
 def fingerprint_of(engine: Engine, model: str) -> dict[str, str]:
-    """Return what a state made now depends on; ``model`` is the sha256 of the model's file."""
+    """Return the fingerprint of a state made now; ``model`` is the sha256 of the model's file."""
     return {"model": model, **engine.conditions}
 
 
@@ -103,7 +103,9 @@ def restore(
     tokens: Sequence[int],
     now: int,
 ) -> Restored:
-    """Let the engine hold as much of the start of ``tokens`` as any state does, or what it holds already."""
+    """Restore the longest state of the start of ``tokens`` in the engine, unless the engine has more
+    already.
+    """
     misses: dict[int, str] = {}
     held = engine.held(tokens)
     for found in _usable(vault, fingerprint, tokens, now, misses):
@@ -126,7 +128,7 @@ def restore(
 
 
 def foresee(vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int) -> Restored:
-    """Return what ``restore`` would do, as far as can be told without reading a state."""
+    """Predict the result of ``restore``, without reading a state."""
     misses: dict[int, str] = {}
     found = next(_usable(vault, fingerprint, tokens, now, misses), None)
     return Restored(found, len(found.state.tokens) if found else 0, misses=misses)
@@ -135,9 +137,9 @@ def foresee(vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int],
 def _usable(
     vault: Vault, fingerprint: Mapping[str, str], tokens: Sequence[int], now: int, misses: dict[int, str]
 ) -> Iterator[Activation]:
-    """Yield the activation cubes whose states hold a start of ``tokens``, the longest first.
+    """Yield the activation cubes whose states are a start of ``tokens``, the longest first.
 
-    Those that cannot be used go into ``misses``.
+    Adds those that cannot be used to ``misses``.
     """
     for length in saved_states.lengths(vault.connection):
         if length >= len(tokens):  # the last token must be read, to know what follows
@@ -151,7 +153,7 @@ def _usable(
 
 
 def unfit(cube: Activation, fingerprint: Mapping[str, str], pinned: Sequence[Cube]) -> str:
-    """Return why a state cannot serve a prompt of now with these pinned memories; "" if it can."""
+    """Return the reason why a state cannot be used now with these pinned memories; "" if it can."""
     if cube.expired:
         return "expired"
     if cube.stale:
@@ -182,10 +184,10 @@ def promote(
     clock: Callable[[], int],
     on_tokens: Callable[[int], None] = lambda count: None,
 ) -> Promoted:
-    """Read memories once, and keep the state as an activation cube. Ended before its end, it leaves nothing.
+    """Read memories once, and store the state as an activation cube. If interrupted, it stores nothing.
 
-    Room for an answer of ``answer`` tokens is left. Raises UsageError when they do not fit, ModelUnfit when
-    the model's states are not exact, and MemosError when a memory changes meanwhile.
+    It leaves room for an answer of ``answer`` tokens. Raises UsageError if the memories do not fit,
+    ModelUnfit if the model's states are not exact, and MemosError if a memory changes meanwhile.
     """
     if not fingerprint["model"]:
         raise ModelUnfit("the model's file was replaced while it was open", "run it again")
@@ -237,7 +239,7 @@ def estimate(
     answer: int,
     now: int,
 ) -> Promoted:
-    """Return what a promotion would make and cost, at ``known`` pace."""
+    """Estimate the result and the cost of a promotion, with the ``known`` throughput."""
     tokens, held = _extent(engine, pinned, document, answer)
     parent = foresee(vault, fingerprint, tokens[: held + 1], now)
     size = known.size(engine, held)
@@ -251,7 +253,7 @@ def estimate(
 def _extent(
     engine: Engine, pinned: Sequence[Cube], document: Sequence[Cube], answer: int
 ) -> tuple[Sequence[int], int]:
-    """Return the tokens to be read, and how many of them a state would hold: whole batches."""
+    """Return the tokens to read, and how many of them a state would contain: whole batches."""
     if engine.unfit:
         raise ModelUnfit(
             f"this model's state cannot be restored exactly: {engine.unfit}",
@@ -266,14 +268,14 @@ def _extent(
     held = len(tokens) - len(tokens) % engine.batch
     if not held:
         raise UsageError(
-            f"{len(tokens)} tokens are less than a state holds ({engine.batch})",
+            f"{len(tokens)} tokens are fewer than one batch of a state ({engine.batch})",
             "too short to be worth saving; promote it together with others",
         )
     return tokens, held
 
 
 def _digest(fingerprint: Mapping[str, str], view: str, document: Sequence[Cube]) -> bytes:
-    """Return what makes two activation cubes the same: promoted again, they are one, in a new version."""
+    """Return the digest that identifies an activation cube: promoted again, it gets a new version."""
     return hashlib.sha256(
         json.dumps(["activation", fingerprint["model"], view, [cube.id for cube in document]]).encode()
     ).digest()

@@ -1,9 +1,8 @@
-"""Which states are worth their place: what their use saves, against what making and keeping costs. Pure.
+"""Choose the states to keep: compare the time that they save with their cost. Pure.
 
 Heat is a count of uses in which each counts half after a half-life. If nothing changes, a memory of heat h
-will be used h times more in all: the uses of the past, seen from the other side. So a state is worth h times
-the seconds that one use saves; making it costs its seconds once; and of what fits the disk, that with the
-most worth a byte is kept.
+will be used h times more in all. So a state is worth h times the seconds that one use saves; making it costs
+its seconds once; and the states with the most worth a byte are kept, as many as fit.
 """
 
 from __future__ import annotations
@@ -15,12 +14,14 @@ from typing import Literal
 Policy = Literal["economy", "lru", "pinned"]
 Action = Literal["keep", "make", "drop", "leave"]
 HYSTERESIS = 0.2
-"""By what share a new state must be worth more than one that it drives out: making it again is not free."""
+"""The share by which a new state must be worth more than one that it replaces: making it again is not
+free.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A state that is there, or could be made."""
+    """A state that exists, or could be made."""
 
     id: str
     """Of the activation cube, or of the memory whose state could be made."""
@@ -38,13 +39,13 @@ class Choice:
 
     @property
     def worth(self) -> float:
-        """Seconds that keeping or making it is expected to save."""
+        """The seconds that keeping or making it is expected to save."""
         return self.heat * self.gain - self.build
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a state, and why."""
+    """The decision on a state, with its reason."""
 
     choice: Choice
     action: Action
@@ -53,10 +54,10 @@ class Verdict:
 
 
 def decide(choices: Iterable[Choice], *, budget: int, policy: Policy = "economy") -> list[Verdict]:
-    """What becomes of each state, so that those that are there at the end take at most ``budget`` bytes.
+    """Decide on each state, so that the states at the end take at most ``budget`` bytes.
 
-    ``economy`` by worth a byte; ``lru`` by the last use, and makes none; ``pinned`` keeps what is pinned, and
-    nothing else. The order of ``choices`` does not matter; equals are told apart by id.
+    ``economy`` decides by worth a byte; ``lru`` by the last use, and makes none; ``pinned`` keeps only pinned
+    states. The order of ``choices`` does not matter; equals are ordered by id.
     """
     ordered = sorted(choices, key=lambda choice: (*_rank(choice, policy), choice.id))
     room, verdicts = budget, []
@@ -72,7 +73,7 @@ def decide(choices: Iterable[Choice], *, budget: int, policy: Policy = "economy"
 
 
 def _rank(choice: Choice, policy: Policy) -> tuple[float, ...]:
-    """Return the first is kept first."""
+    """Return a sort key: the first state is kept first."""
     if policy == "lru":
         return (not choice.pinned, -choice.last_use)
     bonus = 1.0 + HYSTERESIS if choice.exists else 1.0

@@ -1,7 +1,7 @@
-"""What the forms of a memory cost with one model on this machine: measured once, then kept.
+"""The cost of the forms of a memory with one model on this machine: measured once, then stored.
 
-Text costs its reading at each use; a state its making once, its bytes on the disk, and its restoring at each
-use. An adapter costs neither at a query, and minutes of training that nothing else compares with.
+Text costs reading at each use. A state costs its making once, its bytes on the disk, and restoring at each
+use. An adapter costs nothing at a query, but minutes of training.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ RESTORE = 1e9
 """Bytes of a state that are restored in a second, where it was never measured."""
 
 SAMPLE = "The keeper of the lighthouse wrote down what the sea had brought, and when. "
-"""What is read again and again to measure how long reading takes."""
+"""The text that is read repeatedly to measure the time of reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """How quickly a model reads and restores, and how large its states are."""
+    """The speed at which a model reads and restores, and the size of its states."""
 
     second: float
     """Seconds that one operation of ``Engine.work`` takes."""
@@ -40,16 +40,16 @@ class Throughput:
     """Bytes of a state that are read, verified and restored in a second."""
 
     def reading(self, engine: Engine, tokens: int, held: int = 0) -> float:
-        """Return seconds to read ``tokens``, of which the first ``held`` are there already."""
+        """Return the seconds to read ``tokens``, of which the first ``held`` are read already."""
         return self.second * (engine.work(tokens) - engine.work(held))
 
     def size(self, engine: Engine, tokens: int) -> int:
-        """Return bytes of a state of ``tokens``."""
+        """Return the bytes of a state of ``tokens``."""
         return round(self.base + (tokens - engine.batch) * self.per_token)
 
 
 def sample(engine: Engine) -> Throughput:
-    """Return the pace, from reading a few batches."""
+    """Measure the throughput by reading a few batches."""
     engine.clear()
     tokens = engine.build_prompt(system=SAMPLE, memories=(), question="").prefix
     return read_timed(engine, list(islice(cycle(tokens), min(5 * engine.batch, engine.context))))
@@ -58,7 +58,7 @@ def sample(engine: Engine) -> Throughput:
 def read_timed(
     engine: Engine, tokens: Sequence[int], on_tokens: Callable[[int], None] = lambda count: None
 ) -> Throughput:
-    """Read ``tokens``, more than a batch, from an empty sequence; return the pace."""
+    """Read ``tokens``, more than a batch, from an empty sequence; return the throughput."""
     engine.read(tokens[: engine.batch], on_tokens)  # this batch brings the weights into memory, too
     base = engine.state_size()
     start = time.perf_counter()
@@ -70,19 +70,19 @@ def read_timed(
 
 
 def kept(db: Connection, fingerprint: Mapping[str, str]) -> Throughput | None:
-    """Return the pace that was measured under these conditions; None if none was."""
+    """Return the throughput measured under these conditions; None if none was measured."""
     values = lineage.from_json(key_values.get(db, _name(fingerprint)))
     return Throughput(**values) if values.keys() == {each.name for each in fields(Throughput)} else None
 
 
 def keep(change: Transaction, fingerprint: Mapping[str, str], pace: Throughput) -> None:
-    """Keep what reading took last: a machine changes, and so does what else runs on it."""
+    """Store the last measurement of reading: the machine and its load change."""
     known = kept(change.db, fingerprint)
     _put(change, fingerprint, replace(pace, restore=known.restore) if known else pace)
 
 
 def keep_restoring(change: Transaction, state: State, seconds: float) -> None:
-    """Keep what restoring a state took: it counts for half of what is known then."""
+    """Store the time that restoring a state took: it counts for half of the new estimate."""
     if known := kept(change.db, state.fingerprint):
         speed = (known.restore + state.size / max(seconds, 1e-9)) / 2
         _put(change, state.fingerprint, replace(known, restore=speed))

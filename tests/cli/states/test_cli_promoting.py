@@ -264,7 +264,7 @@ def test_less_than_a_batch_is_too_short(
 ) -> None:
     monkeypatch.setattr("memos_cli.models.llama.llama_engine.BATCH", 1024)
     error = user("promote", *ids, "--to", "activation", "--json", code=2).error
-    assert "less than a state holds (1024)" in error["message"]
+    assert "fewer than one batch of a state (1024)" in error["message"]
     assert error["hint"] == "too short to be worth saving; promote it together with others"
 
 

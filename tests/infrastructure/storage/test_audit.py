@@ -160,7 +160,7 @@ def test_the_command_shows_filters_and_verifies(memos: Shell) -> None:
     memos("tag", id, "-a", "work", "--as", "agent:coder")
     assert memos("audit", "verify", "--head", head, "--json").record["ok"]
     other = head.partition(":")[0] + ":" + "0" * 64
-    assert "does not stand here" in memos("audit", "verify", "--head", other, code=1).out
+    assert "is not in this audit" in memos("audit", "verify", "--head", other, code=1).out
     assert "audit --head" in memos("audit", "verify", "--head", "nonsense", code=2).err
 
 

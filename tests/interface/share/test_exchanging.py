@@ -280,7 +280,7 @@ def test_a_bundle_is_what_its_manifest_says() -> None:
     bundle.write(whole, {"cubes.jsonl": [{"a": 1}]})
     assert bundle.read(io.BytesIO(whole.getvalue())).parts["cubes.jsonl"] == [{"a": 1}]
     changed = whole.getvalue().replace(b'{"a":1}', b'{"a":2}')
-    with pytest.raises(Damaged, match="not what the manifest says"):
+    with pytest.raises(Damaged, match="does not match the manifest"):
         bundle.read(io.BytesIO(changed))
     future = packed((bundle.MANIFEST, b'{"format":"mip","version":9,"members":{}}'))
     with pytest.raises(MemosError, match="newer"):

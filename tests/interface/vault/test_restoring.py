@@ -372,7 +372,7 @@ def test_a_snapshot_that_is_not_there(backed: Shell, name: str) -> None:
 
 def test_a_folder_without_backups(backed: Shell, tmp_path: Path) -> None:
     for command in (("restore-vault",), ("restore-vault", "--list"), ("backup", "--check")):
-        assert "holds no backups" in backed(*command, tmp_path / "nowhere", code=2).err
+        assert "has no backups" in backed(*command, tmp_path / "nowhere", code=2).err
         assert "no backups" in backed(*command, backed.vault, "--vault", new(backed), code=2).err
 
 

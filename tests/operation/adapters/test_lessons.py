@@ -620,7 +620,7 @@ FAILED = {
         ("reach", 0.5, 0.9, ["'where ladder'", "parametric.likeness"]),
         ("near misses", 0.3, 0.1, ["at most 0.1", "Where is my hat?", "In the water tank.", "distil.seed"]),
         ("routing", 0.9, 0.99, ["tallest mountain", "parametric.likeness"]),
-        ("drift", 0.4, 0.1, ["other things", "distil.rate"]),
+        ("drift", 0.4, 0.1, ["other subjects", "distil.rate"]),
     ],
 )
 def test_a_refusal_says_what_failed_with_an_example_and_what_to_do(

@@ -20,7 +20,7 @@ Step = Callable[[Database], None]
 
 
 def _script(number: int) -> Step:
-    """Return a step that runs ``format_NN.sql``."""
+    """Return a migration that runs ``format_NN.sql``."""
 
     def run(db: Database) -> None:
         script = files(__name__).joinpath(f"format_{number:02}.sql").read_text("utf-8")

@@ -48,8 +48,8 @@ def conversations(export: Export) -> list[str]:
 def read_chatgpt(export: Export) -> Iterator[Bundle]:
     """Read ChatGPT's `conversations.json`, or shards of it, in a zip or a folder (https://help.openai.com).
 
-    Of each tree of messages the branch that ends in `current_node` is read: what was abandoned stays out, and
-    so do messages that are hidden or not meant for the user.
+    Of each tree of messages the branch that ends in `current_node` is read; abandoned branches are left out,
+    and so are messages that are hidden or not meant for the user.
     """
     read = each_file(partial(read_records, read=partial(_chatgpt, seen=set())))
     return read(export, conversations(export) or export.named("*.json"))
@@ -111,7 +111,7 @@ def _chatgpt_message(bundle: Bundle, message: Mapping[str, Any], begun: int | No
 
 
 def _shown(mark: re.Match[str]) -> str:
-    """Return what users see of a mark: the name of an entity, the text and address of a link."""
+    """Return the visible text of a mark: the name of an entity, the text and address of a link."""
     kind, value = mark[1], mark[2] or ""
     space = mark[0][: len(mark[0]) - len(mark[0].lstrip(" \t"))]
     if kind == "entity":
@@ -197,7 +197,7 @@ def _project(record: Mapping[str, Any]) -> Bundle:
 
 
 def _memories(record: Mapping[str, Any]) -> Bundle:
-    """Return what Claude remembers of its user, which is Markdown: a memory for each paragraph."""
+    """Return Claude's memory of its user, which is Markdown, with a draft for each paragraph."""
     bundle = Bundle(f"claude-memories:{text(record.get('account_uuid'))}", "Claude's memories")
     parts = {"": record.get("conversations_memory"), **mapping(record.get("project_memories"))}
     for project, value in parts.items():

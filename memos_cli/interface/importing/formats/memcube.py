@@ -1,7 +1,7 @@
 """Import a MemCube folder of the MemOS project: its texts, and those of its pickled states.
 
-`activation_memory.pickle` is never unpickled: its opcodes are read, and no object is made of them. The
-states themselves are of another program; from the texts that they name, new ones can be made.
+`activation_memory.pickle` is never unpickled: its opcodes are read, and no object is created. Its states are
+for another program; new ones can be made from the texts that they name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _KINDS = {
     "topic": "fact",
 }
 _LINKS = {"PARENT": "part_of", "FOLLOWING": "follows", "CONTRADICTS": "contradicts"}
-"""Not MERGED_TO: what is merged here can be parted again, and what was merged there cannot."""
+"""The kinds of links that are imported. MERGED_TO is not: a merge from there could not be undone here."""
 _SAID = {"source_text", "text", "memory", "content"}
 
 

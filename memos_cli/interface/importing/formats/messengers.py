@@ -161,7 +161,7 @@ def read_slack(export: Export) -> Iterator[Bundle]:
 
 
 def _slack_channel(export: Export, files: list[str], bundle: Bundle, names: Mapping[str, str]) -> Bundle:
-    """Add the messages of a channel, by thread: a thread stands where it starts."""
+    """Add the messages of a channel, by thread, in the order of the threads' starts."""
     found: dict[str, Mapping[str, Any]] = {}
     for file in files:
         for each in _records(export, file, bundle.faults):

@@ -87,12 +87,12 @@ def _prose(text: str) -> Iterator[tuple[str, bool]]:
     is_item = False
     for token in _parser().parse(_COMMENT.sub("\0", text)):
         if token.type == "inline":
-            parts = (_said(child) for child in token.children or ())
+            parts = (_text_of(child) for child in token.children or ())
             yield "".join(parts), is_item
         is_item = token.type == "list_item_open" or (is_item and token.type == "paragraph_open")
 
 
-def _said(token: Any) -> str:
+def _text_of(token: Any) -> str:
     match token.type:
         case "text":
             return str(token.content)

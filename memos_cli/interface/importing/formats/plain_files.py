@@ -32,7 +32,8 @@ def read_plain(export: Export) -> Iterator[Bundle]:
 def _outline(data: bytes, bundle: Bundle) -> None:
     """Return the entries of an OPML file (http://opml.org/spec2.opml) that have a note, or none below them.
 
-    An entry is titled by what it lies below. A document type is refused: entities have no place in it.
+    The title of an entry is the entries above it. A document type is refused, because it could define
+    entities.
     """
     if b"<!DOCTYPE" in data[:4096] or b"<!ENTITY" in data:
         bundle.faults.append("an outline with a document type is not read")

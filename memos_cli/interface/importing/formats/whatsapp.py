@@ -39,7 +39,7 @@ _PLACEHOLDER = re.compile(
 """Placeholders for media, in every language: ``<Media omitted>``, ``IMG-1.jpg (file attached)``."""
 _EDITED = re.compile(r"\s<(?=[^<>]*\s)[^<>\n]{14,60}>$")
 _OWN_WORDS = re.compile(r"\s?\u200e[^\n]{0,60}$", re.MULTILINE)
-"""What an iPhone adds to a text: ``<attached: …>``, ``2 pages``."""
+"""Text that an iPhone adds: ``<attached: …>``, ``2 pages``."""
 _DELETED = {
     "this message was deleted", "you deleted this message", "missed voice call", "missed video call",
     "diese nachricht wurde gelöscht", "du hast diese nachricht gelöscht", "se eliminó este mensaje",
@@ -107,10 +107,10 @@ def _chat(export: Export, name: str) -> Bundle:
         bundle.notes.append(f"{name}: {note}")
     times = Counter[str]()
     for number, message in enumerate(messages):
-        author, said = _parted(message.said)
+        author, said = _split_author(message.said)
         if number == 0 and _ENCRYPTED.search(said):
             continue
-        if not author or not (said := _said(said)):
+        if not author or not (said := _written_text(said)):
             continue
         # The same person may write twice in a minute. The date in the key is as written, not as parsed.
         ref = f"{message.stamp} {author}"
@@ -144,7 +144,7 @@ def _messages(whole: str) -> Iterator[_Message]:
 
 
 def _begun(found: re.Match[str]) -> _Message | None:
-    """Return the message that a line begins; None if its numbers are no time of day."""
+    """Parse the first line of a message; return None if its numbers are no time of day."""
     at, side = (0, "a") if found["a1"] is not None else (8, "b")
     one, two, three = (int(found[at + number]) for number in (1, 2, 3))
     hour, minute, second = int(found[at + 5]), int(found[at + 6]), int(found[at + 7] or 0)
@@ -164,10 +164,10 @@ def _half(words: str) -> str:
 
 def _author_of(line: str) -> str:
     found = _LINE.fullmatch(line)
-    return _parted(found["said"])[0] if found else ""
+    return _split_author(found["said"])[0] if found else ""
 
 
-def _parted(said: str) -> tuple[str, str]:
+def _split_author(said: str) -> tuple[str, str]:
     """Return the author and the text of a message; "" as the author of a system line."""
     author, colon, rest = said.partition(":")
     author = author.translate(_MARKS).strip().removeprefix("~").strip()
@@ -175,8 +175,8 @@ def _parted(said: str) -> tuple[str, str]:
     return (author, rest.removeprefix(" ")) if is_name and not set(author) & set('"“„«\n') else ("", said)
 
 
-def _said(said: str) -> str:
-    """Return the text of a person: without text of WhatsApp, placeholders and direction marks."""
+def _written_text(said: str) -> str:
+    """Return the text that a person wrote: without text of WhatsApp, placeholders and direction marks."""
     first, line_end, rest = said.partition("\n")
     if first.startswith("\u200e") or _PLACEHOLDER.fullmatch(first.strip()):
         first, line_end = "", ""  # a file, with its caption in the lines below

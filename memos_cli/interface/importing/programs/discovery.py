@@ -50,7 +50,7 @@ class Discovered:
     last: int | None
     bytes: int
     command: str
-    """What to type to import them."""
+    """The command to import them."""
     problem: str = ""
     """Why some of them cannot be read."""
 

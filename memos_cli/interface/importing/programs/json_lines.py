@@ -114,7 +114,7 @@ def load_beside(export: Export, name: str, other: str) -> Mapping[str, Any]:
 
 
 def unpack(data: bytes, name: str, most: int) -> bytes:
-    """Return what a zstd frame contains. Raises MemosError if it is damaged, or too large."""
+    """Return the content of a zstd frame. Raises MemosError if it is damaged, or too large."""
     with io.BufferedReader(_Unpacked(io.BytesIO(data), name)) as stream:
         found = stream.read(most + 1)
     if len(found) > most:
@@ -165,7 +165,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def _zstd() -> tuple[Any, type[Exception]]:
-    """Return what makes a decompressor, and its exception: Python's own (3.14), or zstandard's."""
+    """Return the class of a decompressor, and its exception: Python's own (3.14), or zstandard's."""
     try:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]
 

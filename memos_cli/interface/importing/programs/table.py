@@ -1,4 +1,4 @@
-"""The programs whose conversations can be imported: how files are recognised and read, and where they are.
+"""The programs whose conversations can be imported, with their files: places, patterns and readers.
 
 A file is known by its path, where no other program uses such a path, or by its first lines, its first object,
 or the tables of its database.
@@ -41,7 +41,9 @@ _HEAD = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where a database lists conversations: a table, the time of the last change, and which rows count."""
+    """The list of conversations in a database: its table, the time of the last change, and a condition on
+    rows.
+    """
 
     table: str
     time: str = ""
@@ -50,7 +52,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program, and what its files look like."""
+    """A program, with the patterns and the reader of its files."""
 
     label: str
     read: Callable[[Export, list[str]], Iterator[Bundle]]
@@ -176,7 +178,7 @@ def read_program(export: Export, kind: str) -> Iterator[Bundle]:
     if not names:
         names = [name for name in export.names if _is_opened(name) and _by_content(export, name) == kind]
     elif len(export.names) > len(names):
-        # Beside files with the usual names there may be others: copies, exports.
+        # In addition to files with the usual names there may be others: copies, exports.
         rest = [name for name in export.names if not _by_path(export, name) and _is_opened(name)][:_SNIFFED]
         names = sorted({*names, *(name for name in rest if _by_content(export, name) == kind)})
     if not names and len(export.names) == 1:
@@ -199,7 +201,7 @@ def conversation_files(export: Export, kind: str) -> list[str]:
 
 
 def _whole(export: Export, name: str) -> str:
-    """Return where a file is, with a slash at the beginning, as the patterns expect."""
+    """Return the path of a file with a slash at the beginning, as the patterns expect."""
     return f"/{export.place(name).as_posix()}"
 
 
@@ -213,7 +215,7 @@ def _is_opened(name: str) -> bool:
 
 
 def _by_content(export: Export, name: str) -> str:
-    """Return the program of a file by what it contains."""
+    """Return the program of a file by its content."""
     ending = PurePosixPath(name).suffix.lower()
     if ending in (".jsonl", ".zst"):
         records = first_lines(export, name)

@@ -1,10 +1,10 @@
-"""Bytes to text, and places in the text back to places in the bytes.
+"""Decode bytes to text, and map places in the text back to places in the bytes.
 
-Every piece of a source is located by a span of *bytes* in the source as it lies on disk. So nothing is
-normalised here: line ends, BOMs and encodings stay what they are, and each character of ``Decoded.text``
-has its place in the bytes.
+Every piece of a source is located by a span of *bytes* in the source on disk. So nothing is normalised here:
+line ends, BOMs and encodings stay as they are, and each character of ``Decoded.text`` has its place in the
+bytes.
 
-What decides the encoding, in this order: the user, a BOM, UTF-16 and UTF-32 by their zeros, what the source
+The encoding is decided by, in this order: the user, a BOM, UTF-16 and UTF-32 by their zeros, what the source
 declares, UTF-8, the 7-bit codes that switch with escapes, the setting ``ingest.encoding``, a guess.
 """
 
@@ -162,8 +162,8 @@ def decode(data: bytes, kind: str = "", *, encoding: str = "", fallback: str = "
 def ruler(decoded: Decoded) -> Measure:
     """Return a function from a range of characters to its Span of bytes.
 
-    It remembers the last place and encodes only what lies between, so asking for places in order is
-    linear in the text altogether, and free where a character is a byte.
+    It stores the last place and encodes only the text since then, so finding all places in order is linear in
+    the text, and free if each character is a byte.
     """
     raw, encoding, errors, shift = decoded.raw, decoded.encoding, decoded.errors, decoded.start
     if (places := decoded.places) is not None:

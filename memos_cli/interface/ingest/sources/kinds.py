@@ -1,4 +1,4 @@
-"""What kind of source something is: from its name, or else from how it begins."""
+"""The kind of a source: by its name, or else by its first bytes."""
 
 from __future__ import annotations
 

@@ -48,11 +48,11 @@ _TIMES = range(FIRST_TIME, LAST_TIME + 1)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a whole source says about each of its pieces, unless the piece says otherwise."""
+    """The fields of a source that apply to each of its pieces, unless the piece has its own."""
 
     name: str
     title: str
-    """What to call it where it does not say so itself."""
+    """The title, if the source has none itself."""
     time: int | None
     type: str
     """A semantic type that the user asked for, or ''."""
@@ -104,7 +104,7 @@ class Piece:
 def measure(text: str, start: int, end: int) -> int:
     """Return the length of a range; a character counts three where most of them are CJK.
 
-    Chinese, Japanese and Korean say in a third of the characters what English does.
+    Chinese, Japanese and Korean need a third of the characters that English needs.
     """
     return (end - start) * _width(text, start, end)
 
@@ -241,7 +241,7 @@ class UnreadDates:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """One note with the count and the first date, or none."""
+        """Return one note with the count and the first date, or none."""
         if not self.count:
             return ()
         first = self.first if len(self.first) <= 40 else f"{self.first[:40]}…"

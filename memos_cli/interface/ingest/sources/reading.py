@@ -97,16 +97,16 @@ def read(
 
 
 def read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
-    """Read what is in memory already: standard input, or a file's bytes. ``name`` may be ''.
+    """Read bytes in memory: standard input, or a file's bytes. ``name`` may be ''.
 
-    Raises MemosError for binary data, for what is nested too deeply, and for documents without a converter;
-    UsageError for a kind that does not exist. Parts that cannot be read do not raise: they are in ``failed``
-    and the notes.
+    Raises MemosError for binary data, for data that is nested too deeply, and for documents without a
+    converter; UsageError for a kind that does not exist. Parts that cannot be read do not raise: they are in
+    ``failed`` and the notes.
     """
     try:
         return _read_bytes(data, uri, name, hints)
     except RecursionError as error:  # of a parser that is not ours: mails in mails, documents
-        raise MemosError("it is nested too deeply", "save its parts as files of their own") from error
+        raise MemosError("it is nested too deeply", "save its parts as separate files") from error
 
 
 def _read_bytes(data: bytes, uri: str, name: str, hints: ReadOptions) -> Reading:
@@ -206,7 +206,9 @@ def _guarded(
     hidden: dict[int, list[Sensitive]],
     what: str,
 ) -> tuple[list[Draft], list[str], list[str]]:
-    """Return the drafts as ``--secrets`` wants them, what was refused and why, and a note on masks."""
+    """Return the drafts treated as ``--secrets`` says, the refused ones with the reason, and a note on
+    masks.
+    """
     for at, found in hidden.items():
         if what == "allow":
             drafts[at] = replace(drafts[at], sensitivity="secret")
@@ -224,7 +226,7 @@ def _guarded(
 
 
 def _marked(drafts: list[Draft], decoded: Decoded, found: list[Sensitive], **marks: Any) -> list[Draft]:
-    """Return the drafts, those that stand where something was found with ``marks``."""
+    """Return the drafts, with ``marks`` on those at the places of the findings."""
     measure = ruler(decoded)
     spans = [measure(each.start, each.end) for each in found]
     ends = [span.end for span in spans]

@@ -1,4 +1,4 @@
-"""From the paths that a user names to the files in them, honouring .gitignore."""
+"""Find the files in the paths that a user names, honouring .gitignore."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def find(paths: Sequence[Path], *, max_bytes: int) -> Iterator[Found | Unreadabl
                 for inner, result in _walk(folder, _outer_rules(folder), entered, max_bytes)
             )
         else:
-            results = iter((_look(path, uri, status, max_bytes),))
+            results = iter((_check_file(path, uri, status, max_bytes),))
         for result in results:
             if result.uri not in seen:
                 seen.add(result.uri)
@@ -76,7 +76,7 @@ def below(folder: Path) -> Path:
     return folder.parent.resolve() / folder.name if folder.name not in ("", "..") else folder.resolve()
 
 
-def _look(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found | Unreadable:
+def _check_file(path: Path, uri: str, status: os.stat_result, max_bytes: int) -> Found | Unreadable:
     if not stat.S_ISREG(status.st_mode):
         return Unreadable(uri, "not a file or folder, but a pipe, socket or device")
     if status.st_size > max_bytes:
@@ -119,7 +119,7 @@ def _look_within(path: Path, status: os.stat_result, max_bytes: int) -> Found | 
         with path.open("rb") as stream:
             if looks_binary(stream.read(HEAD)):
                 return None
-    return _look(path, path.resolve().as_uri(), status, max_bytes)
+    return _check_file(path, path.resolve().as_uri(), status, max_bytes)
 
 
 def _ignored(path: Path, rules: Rules) -> bool:

@@ -1,7 +1,7 @@
-"""The files of a publication: the bundle of all that it holds, what has changed since, and adapters.
+"""The files of a publication: the bundle of all its memories, the changes since, and adapters.
 
-Deltas go from an earlier serial to now, and are written again each time from the current memories: what was
-withdrawn, or had another text before, is in none of them.
+Deltas contain the changes since an earlier serial, and are written again each time from the current memories:
+they contain neither withdrawn memories nor earlier texts.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 WITHDRAWN = "withdrawn.jsonl"
 SPANS = (1, 2, 4, 8, 16, 32)
-"""How many serials a delta goes back."""
+"""The maximum number of serials that a delta covers."""
 REMEMBERED = 64
-"""For how many serials it is known what was withdrawn."""
+"""The number of serials for which withdrawals are recorded."""
 Past = Mapping[str, tuple[int, bytes | None]]
 """See ``publications.published``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A memory as a bundle has it: its line, and those of its links, sorted."""
+    """A memory in a bundle: its line, and the sorted lines of its links."""
 
     memory: bytes
     links: tuple[bytes, ...]
@@ -43,7 +43,7 @@ class Lines:
 
 
 def remember(before: Past, items: Mapping[str, Lines], serial: int) -> dict[str, tuple[int, bytes | None]]:
-    """Return since which serial each memory is unchanged, and since which others are withdrawn."""
+    """Return the serial of the last change of each memory, and the serials of withdrawals."""
     now: dict[str, tuple[int, bytes | None]] = {}
     for id, lines in items.items():
         known = before.get(id)

@@ -1,4 +1,4 @@
-"""The index of a publication: what is published now, signed. Two lines: the index, and its signature."""
+"""The signed index of a publication. It has two lines: the index, and its signature."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memos_cli.validation import Count, Header, Positive, Sha256, parse_json
 
 FORMAT, VERSION = "memos-feed", 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What a publication, and a feed, may be called."""
+"""The pattern of names of publications and feeds."""
 LARGEST = 4 << 30
 """Bytes of a file that an index may name."""
 Text = Annotated[str, Meta(max_length=1000)]
@@ -56,7 +56,7 @@ class StoredAdapter(Stored):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What is published. Times are milliseconds since 1970 UTC."""
+    """The content of a publication. Times are milliseconds since 1970 UTC."""
 
     name: Text
     serial: Positive
@@ -94,9 +94,9 @@ def write(index: Index) -> tuple[bytes, str]:
 
 
 def read(data: bytes, where: str) -> Signed:
-    """Return an index whose signature is valid; the caller checks whose it is.
+    """Read an index with a valid signature; the caller checks the signer.
 
-    Raises Damaged for what is none, MemosError for a version of the future.
+    Raises Damaged for other data, MemosError for a newer version of the format.
     """
     head, _, rest = data.partition(b"\n")
     line = head + b"\n"

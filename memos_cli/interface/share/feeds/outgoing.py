@@ -1,7 +1,7 @@
 """Choose and redact the memories of a publication, and write their lines.
 
-A published memory has only its current text: no earlier versions, no references, no places in files, and not
-the names of those who may read it here.
+A published memory has only its current text: no earlier versions, references or places in files, and no
+access rules.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Outgoing:
     author: str
     tags: tuple[str, ...]
     covered: int
-    """Stretches of it that are covered, or left out: secrets, and personal data."""
+    """The number of masked or omitted ranges: secrets and personal data."""
     change: str = "new"
     """``new``, ``changed`` or ``same``, compared with what was published before."""
 
     def beside(self, known: bytes | None, now: bytes) -> Outgoing:
-        """Return it with how it differs from what was published before."""
+        """Return it with its difference from the previous release."""
         return replace(self, change="new" if known is None else "same" if known == now else "changed")
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LICENCE = re.compile(r"[A-Za-z0-9.+() -]{1,200}")
 _OURS = re.compile(r"[0-9a-f]{64}\.mip(\.gz)?|\..*\.part")
-"""Files that a publication writes, or left behind when it was cut off."""
+"""The files that a publication writes, or left behind when it was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +51,29 @@ class Proposal:
     """None: all of it is withdrawn."""
     memories: tuple[Outgoing, ...]
     withdrawn: tuple[str, ...]
-    """Ids of memories that were published, and go."""
+    """The ids of published memories that will be withdrawn."""
     held_back: Mapping[str, int]
-    """Why memories that were chosen stay here: how many."""
+    """The numbers of selected memories that are not published, by reason."""
     adapters: tuple[str, ...]
     """Their names."""
     notes: tuple[str, ...]
     current: bool
-    """Whether just this lies there already."""
+    """Whether the target has exactly this publication already."""
     _index: Index
     """What is published once it is sent; of what is ``current``, what is."""
     _files: Mapping[str, bytes]
     _items: Mapping[str, tuple[int, bytes | None]]
-    """What is to be remembered of it: see ``infrastructure.publications``."""
+    """The records to store: see ``infrastructure.publications``."""
     _versions: Mapping[str, tuple[int, int]]
     """By id the version of each memory, and when it was changed last."""
     _known: Publication | None
     _seen: str
-    """The sha256 of the index that lay there; "": none."""
+    """The sha256 of the index at the target; "": none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was sent."""
+    """The result of sending a publication."""
 
     name: str
     url: str
@@ -100,10 +100,10 @@ def propose(
     withdraw: bool = False,
     replace: bool = False,
 ) -> Proposal:
-    """Return what would be published. Without ``wanted`` or ``target``, they are those of the last time.
+    """Return the proposed publication. Without ``wanted`` or ``target``, those of the last time are used.
 
-    ``withdraw`` withdraws all of it; ``replace`` replaces what the same key has published there from
-    elsewhere. Raises UsageError, Refused.
+    ``withdraw`` withdraws all of it; ``replace`` replaces a publication that the same key put there from
+    another vault. Raises UsageError, Refused.
     """
     signer = _signer(session, name)
     known = next((each for each in publications(session) if each.name == name), None)
@@ -111,7 +111,7 @@ def propose(
     if known is None and not (target and (made or replace)):
         raise UsageError(
             f"nothing is published as {name} yet",
-            f"name memories, and where to: memos feed publish {name} --tag TAG --to FOLDER",
+            f"name memories and a folder: memos feed publish {name} --tag TAG --to FOLDER",
         )
     registry = Registry(f"{target.rstrip('/')}/{name}" if target else known.target if known else "")
     there = _there(registry, signer)
@@ -154,26 +154,26 @@ def propose(
 
 def _notes(known: Publication | None, registry: Registry, *, is_empty: bool) -> Iterator[str]:
     if known and known.target != registry.url:
-        yield f"what lies at {known.target} stays there; delete that folder to take it back"
+        yield f"the files at {known.target} stay there; delete that folder to withdraw them"
     if not is_empty and not knows_personal():
         yield "personal data cannot be detected here: pip install 'memos-cli[personal]'"
 
 
 def _nothing_to_publish(held_back: Mapping[str, int]) -> UsageError:
     if not held_back:
-        return UsageError("no memory is to be published", "memos list --tag TAG shows what a filter chooses")
+        return UsageError("no memory is selected", "memos list --tag TAG shows the memories of a filter")
     stay = ", ".join(f"{why}: {count}" for why, count in held_back.items())
     return UsageError(
-        f"no memory is to be published (what stays here: {stay})",
-        "--redact --up-to personal covers and publishes what is personal",
+        f"no memory can be published (held back: {stay})",
+        "--redact --up-to personal masks and publishes personal data",
     )
 
 
 def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None]) -> Published:
-    """Send what was proposed: files first, then the index that names them; then delete what nothing names.
+    """Send a proposal: files first, then the index that names them; then delete files that it does not name.
 
-    If it is interrupted, the previous publication stays. Raises Conflict if the memories, or what is
-    published there, have changed since the proposal.
+    If it is interrupted, the previous publication stays. Raises Conflict if the memories or the target have
+    changed since the proposal.
     """
     made, sent, registry = proposal._index, 0, Registry(proposal.url)
     make_folder(cache_folder())
@@ -189,11 +189,11 @@ def publish(session: Session, proposal: Proposal, on_bytes: Callable[[int], None
                     sent += len(data)
                     on_bytes(len(data))
             line, sha256 = indexes.write(made)
-            # Noted before it is there: what lies there then, and is not known here, is somebody else's.
+            # Recorded before it is written: an unknown publication there then belongs to somebody else.
             with session.vault.change(session.principal, session.now()) as change:
                 _require_same(session, change, proposal)
                 wanted = proposal.wanted.to_json() if proposal.wanted else None
-                records.tell_published(
+                records.record_release(
                     change, proposal.name, proposal.url, wanted, made.serial, sha256, proposal._seen,
                     proposal._items,
                 )  # fmt: skip
@@ -221,7 +221,7 @@ def _signer(session: Session, name: str) -> str:
 def _wanted(
     session: Session, name: str, wanted: PublishOptions | None, known: Publication | None
 ) -> PublishOptions | None:
-    """Return what to publish: ``wanted``, or the options of the last time. Raises UsageError, MemosError."""
+    """Return the options: ``wanted``, or those of the last time. Raises UsageError, MemosError."""
     made = wanted and replaced(wanted, ids=tuple(cube.id for cube in session.access.get_many(wanted.ids)))
     if made is None and known is not None:
         if known.wanted is None:
@@ -257,15 +257,15 @@ def _there(registry: Registry, signer: str) -> Signed | None:
         return None
     found = indexes.read(registry.read_index(), registry.url)
     if found.signer != signer:
-        raise Refused(f"{registry.url} is published by {found.signer}", "choose another name, or place")
+        raise Refused(f"{registry.url} is published by {found.signer}", "choose another name or folder")
     return found
 
 
 def _follows(known: Publication | None, registry: Registry, there: Signed | None, *, replace: bool) -> bool:
-    """Return whether the target has what was sent last from here, so that a delta can follow it.
+    """Return whether the target has the last publication of this vault, so that a delta can follow it.
 
-    What a publication that was cut off did not get to replace may be replaced now. Raises Refused for any
-    other, unless it is to be replaced.
+    An interrupted publication may be completed now. Raises Refused for any other publication, unless it may
+    be replaced.
     """
     if there is None:
         return False
@@ -274,13 +274,13 @@ def _follows(known: Publication | None, registry: Registry, there: Signed | None
     if replace:
         return False
     raise Refused(
-        f"what lies at {registry.url} was published by your key from another vault, or by another principal",
-        "choose another name; or --replace withdraws what is there",
+        f"the publication at {registry.url} is by your key, but from another vault or another principal",
+        "choose another name, or add --replace to withdraw that publication",
     )
 
 
 def _is_there(registry: Registry, there: Index, wanted: Index) -> bool:
-    """Return whether the target has all that would be written: then nothing is sent."""
+    """Return whether the target has all files already: then nothing is sent."""
 
     def described(index: Index) -> tuple[object, ...]:
         return index.root, index.licence, index.expires, index.adapters

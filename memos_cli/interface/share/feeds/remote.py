@@ -31,14 +31,16 @@ _ADVICE |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _WRITABLE)
 
 
 class Missing(MemosError):
-    """A file is not where it should be."""
+    """A missing file."""
 
 
 class Registry:
     """One folder of a publication, at an address."""
 
     def __init__(self, url: str) -> None:
-        """``url`` is a folder of this machine, or an address that fsspec knows. Raises UsageError."""
+        """Open the folder at ``url``: a path on this machine, or an address that fsspec knows. Raises
+        UsageError.
+        """
         if not url.strip():
             raise UsageError("the address is empty", "a folder, https://…, s3://bucket/folder")
         self.url = normal(url)
@@ -88,7 +90,7 @@ class Registry:
                 kept.seek(0)
                 whole = kept.read()
             if len(whole) < size:
-                raise MemosError(f"{self.url}/{name} ended early", "run it again: it goes on from there")
+                raise MemosError(f"{self.url}/{name} ended early", "run it again: it continues from there")
             part.unlink()
             part.with_suffix(".lock").unlink(missing_ok=True)
         if hashlib.sha256(whole).hexdigest() != sha256:
@@ -98,7 +100,7 @@ class Registry:
     def _append(
         self, name: str, kept: IO[bytes], at: int, size: int, on_bytes: Callable[[int], None]
     ) -> None:
-        """Read on from ``at`` into ``kept``, as far as ``size``."""
+        """Append the bytes from ``at`` up to ``size`` to ``kept``."""
         kept.seek(at)
         kept.truncate()
         if at == size:

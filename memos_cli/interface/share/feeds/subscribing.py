@@ -1,8 +1,8 @@
 """Subscribe to publications of others, update them, and unsubscribe.
 
-Each update is one transaction: afterwards the vault holds what the index says, or what it held before. What
-is refused: an index that is older than the one before, or another of the same serial (whoever keeps the files
-could hide from this vault what has happened since), and one with another signer.
+Each update is one transaction: afterwards the vault has the memories of the index, or is unchanged. Refused
+are an index that is older than the previous one, a different one with the same serial (the host of the files
+could hide later changes from this vault), and one of another signer.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from memos_cli.interface.session import Session
 
 _UNPACKED = 64
-"""How many times larger than its file a delta may be."""
+"""The maximum ratio of a delta's unpacked size to its file's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What an update of one feed did."""
+    """The result of an update of one feed."""
 
     name: str
     url: str
@@ -59,7 +59,7 @@ class Updated:
     received: int = 0
     """Bytes of bundles and deltas."""
     ids: tuple[str, ...] = ()
-    """What is new here, or says something new."""
+    """The ids of new and changed memories."""
     notes: tuple[str, ...] = ()
 
 
@@ -88,8 +88,8 @@ def subscribe(
 ) -> Updated:
     """Subscribe to the publication at ``url`` as ``name`` ("": its own), and import its memories.
 
-    ``quarantine`` None: as it is, for a new one False. Raises Refused for a signer who is not known here,
-    unless they are to be trusted from now on.
+    ``quarantine`` None does not change it; for a new feed it means False. Raises Refused for an unknown
+    signer, unless ``trust`` is set.
     """
     session.access.require_writer()
     registry = Registry(url)
@@ -124,11 +124,11 @@ def subscribe(
 
 
 def update(session: Session, name: str, on_bytes: Callable[[int], None]) -> Updated:
-    """Update a feed to what is published now. Raises Refused, Damaged, or MemosError if unreachable."""
+    """Update a feed to the present publication. Raises Refused, Damaged, or MemosError if unreachable."""
     session.access.require_writer()
     try:
         return _update(session, named(session, name), on_bytes)
-    except (Missing, _Overtaken):  # it was published anew after its index was read, or updated meanwhile
+    except (Missing, _Overtaken):  # it was published again after its index was read, or updated meanwhile
         return _update(session, named(session, name), on_bytes)
 
 
@@ -138,7 +138,7 @@ def _update(session: Session, feed: Feed, on_bytes: Callable[[int], None]) -> Up
     is_here = found.sha256 == feed.sha256
     done = Updated(feed.name, feed.url, found.signer, found.index.licence, found.index.serial, is_here)
     if found.index.expires is not None and found.index.expires <= session.now():
-        done = replace(done, notes=("what is published there has ended, and was not published again",))
+        done = replace(done, notes=("the publication has expired, and was not published again",))
     fetch = partial(_fetch, registry, feed=feed, on_bytes=on_bytes)
     if not is_here:
         done = _bring(session, feed, found, fetch, done)
@@ -196,12 +196,12 @@ def named(session: Session, name: str) -> Feed:
         feed for feed in mine if feed.url == normal(name)
     ]
     if not found:
-        raise UsageError(f"no feed is named {name!r}", "`memos feed subscribe` lists them")
+        raise UsageError(f"no feed is named {name!r}", "`memos feed list` shows them")
     return found[0]
 
 
 class _Overtaken(MemosError):
-    """Another process has brought the feed to another publication meanwhile."""
+    """Signal that another process has updated the feed meanwhile."""
 
 
 # --- what is accepted ------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def _accepted(feed: Feed, found: Signed) -> Signed:
 
 
 def _best_delta(feed: Feed, found: Signed) -> Delta | None:
-    """Return the shortest delta from what is here; None: the whole bundle is needed."""
+    """Return the shortest delta from the present state of the feed; None: the whole bundle is needed."""
     fitting = [each for each in found.index.deltas if each.since <= feed.serial] if feed.serial else []
     best = min(fitting, key=lambda each: each.bytes, default=None)
     return best if best and best.bytes < found.index.bundle.bytes else None
@@ -269,7 +269,7 @@ def _unpacked(data: bytes, where: str) -> bytes:
 def _take(
     session: Session, feed: Feed, found: Signed, came: Bundle, done: Updated, *, whole: bool
 ) -> Updated:
-    """Bring the vault to what ``came`` says, all or nothing. Raises Damaged if the index says otherwise."""
+    """Update the vault to the bundle ``came``, all or nothing. Raises Damaged if the index differs."""
     items = _items(came)
     counts = {"added": 0, "versions": 0, "header": 0, "unchanged": 0}
     index = found.index

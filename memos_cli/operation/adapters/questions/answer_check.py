@@ -1,8 +1,8 @@
-"""Whether a model's answer holds what a fact says: words compared after normalising. Pure.
+"""Check whether a model's answer contains a fact: compare words after normalising. Pure.
 
 Case, punctuation, accents, articles, thousands separators, number words up to twelve, ordinals, dates in
-either order, clock times and the space before a unit make no difference. An answer that denies or does not
-know is wrong.
+either order, clock times and the space before a unit make no difference. An answer with a negation, or
+without knowledge, is wrong.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ _DENIALS = frozenset("not never no neither nor isn wasn without".split())
 
 
 def said_words(text: str) -> list[str]:
-    """A text as comparable words: "On March 31st, 2027" -> [on, 31, march, 2027]; Chinese by characters."""
+    """Return a text as comparable words: "On March 31st, 2027" -> [on, 31, march, 2027]; Chinese by
+    characters.
+    """
     text = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     text = unicodedata.normalize("NFC", text)
@@ -97,7 +99,7 @@ def _hour(match: re.Match[str]) -> str:
 
 
 def _dates(words: list[str]) -> list[str]:
-    """Dates in one order: march 31 2027, 31 of march 2027, 2027-03-31 -> 31 march 2027."""
+    """Normalise dates to one order: march 31 2027, 31 of march 2027, 2027-03-31 -> 31 march 2027."""
     out: list[str] = []
     for word in words:
         iso = re.fullmatch(r"((?:19|20)\d\d)-(\d\d)-(\d\d)", word)
@@ -124,7 +126,7 @@ def is_unknowing(answer: str) -> bool:
 
 
 def is_right(answer_text: str, fact: Fact) -> bool:
-    """Whether an answer holds the fact's answer, says it affirmatively, and does not claim not to know.
+    """Return whether an answer contains the fact's answer, affirms it, and does not claim not to know.
 
     A long answer (a sentence, an instruction) may be put in other words: four fifths of its content words
     must be there, and all its numbers.
@@ -142,7 +144,7 @@ def is_right(answer_text: str, fact: Fact) -> bool:
 
 
 def _affirmed(wanted: list[str], said: list[str], *, denied: bool) -> bool:
-    """Return whether ``wanted`` stands in ``said`` word by word, not just behind a "not"."""
+    """Return whether ``said`` contains ``wanted`` word by word, not only after a "not"."""
     size = len(wanted)
     for at in range(len(said) - size + 1):
         if said[at : at + size] == wanted:
@@ -167,9 +169,9 @@ def _covered(wanted: list[str], said: list[str]) -> bool:
 
 
 def says_any(answer_text: str, answers: Iterable[str], question: str = "") -> bool:
-    """Return whether an answer gives away one of the right answers to other questions.
+    """Return whether an answer reveals one of the right answers to other questions.
 
-    An answer that stands in the question itself gives nothing away. The numbers of a list ("1. …") are no
+    An answer that the question itself contains reveals nothing. The numbers of a list ("1. …") are no
     answers.
     """
     text = re.sub(r"(?m)^\s*\d{1,2}[.)]\s", " ", answer_text)

@@ -1,9 +1,9 @@
-"""Let a model write questions about a memory, answer them with its text before it, and keep what holds.
+"""Let a model write questions about a memory, answer them with its text, and keep the consistent ones.
 
-As in Cartridges (self-study, arXiv 2506.06266) and prompt distillation (arXiv 2412.14964): the model that is
-to know a text asks itself about it. A question is kept if its answer is grounded in the text and a second
-answer, drawn with another seed, agrees. This is for models of a billion parameters and more; of the questions
-of a smaller one, few pass.
+As in Cartridges (self-study, arXiv 2506.06266) and prompt distillation (arXiv 2412.14964): the model that
+will learn a text asks itself questions about it. A question is kept if its answer is grounded in the text and
+a second answer, drawn with another seed, agrees. This is for models with a billion parameters or more; few
+questions of a smaller one pass.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ _NUMBERED = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.):、]|Q\d*[:.])\s*|^[\"“�
 
 
 class Reader(Protocol):
-    """A model that reads a note and does what it is asked."""
+    """A model that reads a note and follows an instruction."""
 
     def __call__(self, text: str, request: str, limit: int, seed: int) -> str:
-        """At most ``limit`` tokens. ``seed`` 0: the likeliest answer; else a drawn one."""
+        """Generate at most ``limit`` tokens. ``seed`` 0: the likeliest answer; else a sampled one."""
 
 
 def ask_about(reader: Reader, text: str, *, source: int) -> tuple[list[Fact], list[str]]:
-    """Let a model write questions on a text, and keep those that hold.
+    """Let a model write questions on a text, and keep those with consistent answers.
 
-    Returns them as facts, by their answers, and close questions that the text does not answer.
+    Returns them as facts, by their answers, and similar questions that the text does not answer.
     """
     language = language_of(text)
     *asking, near = _PROMPTS.get(language, _PROMPTS["en"])
@@ -80,7 +80,7 @@ def ask_about(reader: Reader, text: str, *, source: int) -> tuple[list[Fact], li
 
 
 def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:
-    """Return the questions of a list, without their numbers; none twice, and no sentence that is cut off."""
+    """Return the questions of a list, without numbers, duplicates and truncated sentences."""
     found = []
     for line in said.splitlines():
         text = " ".join(_NUMBERED.sub("", _NUMBERED.sub("", line)).split())
@@ -93,7 +93,7 @@ def _lines(said: str, known: set[tuple[str, ...]]) -> list[str]:
 
 
 def _answered(reader: Reader, text: str, question: str) -> tuple[str, str] | None:
-    """Return the answer to a question and the span of the text in it; None if it does not hold."""
+    """Return the answer to a question and the span of the text in it; None if it is inconsistent."""
     answer, again = (_first_sentence(reader(text, question, ANSWER, seed)) for seed in (0, 1))
     said, other, asked = said_words(answer), said_words(again), said_words(question)
     if not {word for word in asked if len(word) > 3 or not word.isascii()} & {*said_words(text)}:
@@ -112,9 +112,9 @@ def _first_sentence(answer: str) -> str:
 
 
 def _common(text: str, said: Sequence[str], other: Sequence[str], question: str) -> str:
-    """Return the run of words of the text that both answers hold and the question does not: a name, a number.
+    """Return the run of words of the text that is in both answers, but not in the question: a name, a number.
 
-    Of several, that with the most capitals and digits, then the longest; "" if there is none.
+    Of several, the one with the most capitals and digits, then the longest; "" if there is none.
     """
     asked = {word[:4] for word in said_words(question)}
     spans = re.finditer(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+", text)

@@ -1,8 +1,8 @@
-"""Prompts that have nothing to do with anyone's memories: a trained adapter must leave them as they were.
+"""Prompts that are unrelated to anyone's memories: a trained adapter must not change their answers.
 
-The first 100 of controls.txt are for training, the rest for the gate. Both halves hold the same kinds in
+The first 100 of controls.txt are for training, the rest for the gate. Both halves have the same kinds in
 about the same numbers, and no prompt of one is a rewording of a prompt of the other. A few ask for a note
-that is not there; the caller leaves out those that a user's own memories answer.
+that does not exist; the caller leaves out those that a user's own memories answer.
 """
 
 from __future__ import annotations

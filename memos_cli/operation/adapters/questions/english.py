@@ -1,4 +1,4 @@
-"""The parts of an English sentence: who, does what, to what, where and when. Verbs by lemminflect. Pure."""
+"""The parts of an English sentence: subject, verb, objects, place and time. Verbs by lemminflect. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CUTS = re.compile(r",? (?:because|since we|so that|although|while|which|who|who
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A part of what is said: "behind the tank", "port 5433", "every night"."""
+    """A part of a sentence: "behind the tank", "port 5433", "every night"."""
 
     preposition: str
     words: tuple[str, ...]
@@ -55,7 +55,7 @@ class Chunk:
 
     @property
     def noun(self) -> str:
-        """Without its preposition and article."""
+        """The text without its preposition and article."""
         return joined(self.bare)
 
     @property
@@ -64,13 +64,13 @@ class Chunk:
 
     @property
     def kind(self) -> str:
-        """The shape of what it says; "" for a plain thing."""
+        """The shape of its text; "" for a common noun."""
         spans = find_spans(self.text)  # with its preposition: "in 2019" is a date
         return spans[-1].kind if spans else ""
 
     @property
     def is_given(self) -> bool:
-        """Whether it speaks of something known: "the scheduler", "my tea"."""
+        """Whether it names a known thing: "the scheduler", "my tea"."""
         known = (DETERMINERS | PRONOUNS) - {"a", "an", "no", "some", "any"}
         return not self.kind and bool(self.words) and self.words[0].casefold() in known
 
@@ -105,7 +105,7 @@ def _lexicon() -> Any:
 
 @lru_cache(maxsize=5000)
 def tags_of(word: str) -> frozenset[str]:
-    """The Penn tags that a word can have as a noun, verb or adjective; empty for one the lexicon lacks."""
+    """Return the Penn tags of a word as a noun, verb or adjective; empty for a word not in the lexicon."""
     lemminflect, tags = _lexicon(), set[str]()
     for part, lemmas in lemminflect.getAllLemmas(word).items():
         for lemma in lemmas:
@@ -120,7 +120,7 @@ def tags_of(word: str) -> frozenset[str]:
 
 
 def inflect(verb: str, tag: str) -> str:
-    """Another form of a verb, of its first word: ``VB`` is the base, ``VBZ`` "goes", ``VBD`` "went"."""
+    """Inflect the first word of a verb: ``VB`` is the base, ``VBZ`` "goes", ``VBD`` "went"."""
     lemminflect = _lexicon()
     head, *rest = verb.split(" ")
     lemma = lemminflect.getLemma(head, "VERB")[0]
@@ -214,7 +214,7 @@ def _is_participle(rest: Sequence[str], auxiliary: str) -> bool:
 
 
 def _fronted(words: list[str]) -> list[str]:
-    """Return what stands before the subject moves behind: "On Mondays we swim" -> "we swim On Mondays"."""
+    """Move the words before the subject to the end: "On Mondays we swim" -> "we swim On Mondays"."""
     first = words[0].casefold() if words else ""
     kind = kind_of(part_spans(words[0])) if words else ""
     size = 1 if kind in ("date", "often", "time") else 2 if first in ("in", "on", "at", "since") else 0
@@ -224,7 +224,7 @@ def _fronted(words: list[str]) -> list[str]:
 
 
 def _verb_at(words: Sequence[str]) -> int | None:
-    """Return where the finite verb stands; 0 where the subject is left out; None if there is none."""
+    """Return the index of the finite verb; 0 if the subject is missing; None without a verb."""
     for at, word in enumerate(words):
         if word.casefold() in AUXILIARIES - _NEVER_FIRST or (at and word.islower() and _is_verb(words, at)):
             return at
@@ -235,7 +235,7 @@ def _verb_at(words: Sequence[str]) -> int | None:
 
 
 def _is_verb(words: Sequence[str], at: int) -> bool:
-    """Return whether a word that may be a verb is one here, and agrees with what stands before it."""
+    """Return whether a word that may be a verb is one here, and agrees with the words before it."""
     word, before, tags = words[at], words[at - 1].casefold(), tags_of(words[at])
     follows = words[at + 1].casefold() if at + 1 < len(words) else ""
     if before in DETERMINERS | PREPOSITIONS | {"of", "and"} or before.endswith("'s") or follows == "of":
@@ -256,7 +256,7 @@ def _is_plural(subject: Sequence[str]) -> bool:
 
 
 def _chunks(words: Sequence[str]) -> list[Chunk]:
-    """Return the rest of a sentence, cut before each preposition and before what tells a time."""
+    """Return the rest of a sentence, cut before each preposition and before each time."""
     found: list[list[str]] = []
     for word in words:
         is_time = kind_of(part_spans(word.rstrip(","))) in ("date", "time", "often")

@@ -1,4 +1,4 @@
-"""A fact: one thing that a memory says, with the questions whose right answer it is."""
+"""A fact: one statement of a memory, with the questions that it answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that a memory says."""
+    """One statement of a memory."""
 
     answer: str
     """The shortest span that answers: "Larkspur", "5433", "without sugar"."""

@@ -1,4 +1,4 @@
-"""Questions in English: a clause or a named value, turned around the part that is asked for. Pure."""
+"""Questions in English, made from a clause or a named value. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _LEADS = ("Do you know {}?", "Tell me {}.", "I forgot {}.", "Can you remind me {
 
 @dataclass(slots=True)
 class Draft:
-    """A fact in the making."""
+    """A fact before it is complete."""
 
     answer: str
     full: str
@@ -61,14 +61,14 @@ class Draft:
 
 
 def as_told(text: str) -> str:
-    """Return what the user said, said to the user: "I use my bike" -> "You use your bike"."""
+    """Change the first person to the second: "I use my bike" -> "You use your bike"."""
     text = re.sub(r"\b(I|We|we) was\b", "you were", text)
     text = re.sub(r"[^\W\d_]+(?!['’]\w|\.\w)", lambda found: _like(found[0], _TELLS), text)
     return text[:1].upper() + text[1:]
 
 
 def as_asked(text: str) -> str:
-    """Return what is said to the user, asked by the user: "your flight" -> "my flight"."""
+    """Change the second person to the first: "your flight" -> "my flight"."""
     return re.sub(r"[^\W\d_]+", lambda found: _like(found[0], _ASKS), text)
 
 
@@ -167,7 +167,9 @@ def _is_person(noun: str) -> bool:
 
 
 def drafts_of_clause(clause: Clause) -> list[Draft]:
-    """Return the facts of a clause: what has the shape of news, else its last part, else who does it."""
+    """Return the facts of a clause: parts with the shape of an answer, else its last part, else its
+    subject.
+    """
     shaped = [
         at
         for at, each in enumerate(clause.chunks)
@@ -183,7 +185,7 @@ def drafts_of_clause(clause: Clause) -> list[Draft]:
 
 
 def _asks_for_subject(clause: Clause) -> bool:
-    """Return whether who does it is the news: "Wanda looks after the billing service"."""
+    """Return whether the subject is the new information: "Wanda looks after the billing service"."""
     first = clause.chunks[0]
     is_name = kind_of(clause.subject) == "name" and not tags_of(clause.subject.split(" ")[0].lower())
     is_place = first.preposition in _PLACES - {"for", "to"} or (clause.predicate in BE and first.preposition)
@@ -211,7 +213,7 @@ def _subject_draft(clause: Clause) -> Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """How a part is asked for: words in front, the preposition that stays behind, the noun if it has one."""
+    """The question words for a part: the words in front, the preposition at the end, and the noun, if any."""
 
     words: tuple[str, ...]
     behind: str = ""
@@ -259,7 +261,7 @@ def _is_named(clause: Clause) -> bool:
 
 
 def _content(text: str) -> str:
-    """Return the words that tell what a text is on."""
+    """Return the content words of a text."""
     return " ".join(word for word in text.split() if word.casefold() not in SMALL | {"of", "and"})
 
 
@@ -277,7 +279,7 @@ def _direct(clause: Clause, subject: str, wh: str, others: Sequence[str], behind
 
 
 def _more(clause: Clause, chunk: Chunk, ask: _Ask, subject: str, others: Sequence[str]) -> Iterator[str]:
-    """Other ways, by what the part is."""
+    """Return other questions for a part, by its shape."""
     if ask.noun:
         yield f"What is {nominal(ask.noun, subject)}?"
         yield f"Tell me {nominal(ask.noun, subject)}."
@@ -340,7 +342,7 @@ def _ask_for(clause: Clause, chunk: Chunk) -> _Ask:
 
 
 def _is_noun(words: Sequence[str]) -> bool:
-    """Whether words in front of a name or behind one say what it is: "port", "S3 bucket"; not "used"."""
+    """Return whether words before or after a name say what it is: "port", "S3 bucket"; not "used"."""
     last, tags = words[-1], tags_of(words[-1])
     is_word = last.isalpha() and last.islower() and not TIME_UNITS.search(last)
     return is_word and (not tags or bool(tags & {"NN", "NNS"}))

@@ -1,4 +1,4 @@
-"""What a memory's answer to another question would look like: "Your dog is called Miso." Pure."""
+"""Make the wrong answer that a memory gives to another question: "Your dog is called Miso." Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SAME = 0.5
 
 
 def leak_of(question: str, learned: Sequence[Lesson]) -> str:
-    """Answer ``question`` as if it were the nearest of ``learned``, up to what only the memory knows.
+    """Answer ``question`` as if it were the nearest of ``learned``, up to the words that only the memory has.
 
-    What the two questions name differently, the answer names as ``question`` does. Raises ValueError where
+    Where the two questions differ in a name, the answer uses that of ``question``. Raises ValueError if
     nothing is learned.
     """
     near = sorted(learned, key=lambda each: -_overlap(question, each.question))[:NEAREST]
@@ -48,10 +48,10 @@ def _words(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=10_000)
-def _said(text: str) -> frozenset[str]:
+def _words_of(text: str) -> frozenset[str]:
     return frozenset(said_words(text))
 
 
 def _overlap(one: str, other: str) -> float:
-    """Return share of the words of two questions that both have."""
-    return len(_said(one) & _said(other)) / max(1, len(_said(one) | _said(other)))
+    """Return the share of words that two questions have in common."""
+    return len(_words_of(one) & _words_of(other)) / max(1, len(_words_of(one) | _words_of(other)))

@@ -1,4 +1,4 @@
-"""From a memory to its facts, and from all facts to what must not stand together. Pure and deterministic."""
+"""Make the facts of a memory, and find contradictions among all facts. Pure and deterministic."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _NOBODY = {"this", "that", "these", "there", "here"}
 
 
 def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> list[Fact]:
-    """Return what a memory says, in its order; empty where it says nothing that can be asked for.
+    """Return the facts of a memory, in its order; none if it says nothing that can be asked for.
 
-    ``source`` is the caller's number for the memory. ``author`` is who speaks: their "I" is named; without
-    one, "I" is the user who asks.
+    ``source`` is the caller's number for the memory. ``author`` is the speaker: "I" becomes that name;
+    without one, "I" is the user.
     """
     language = language_of(text)
     drafts: list[Draft] = []
@@ -59,7 +59,7 @@ def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> li
     known: set[str] = set()
     facts = []
     for draft in drafts:
-        # Of a thing of which two facts are known, "tell me about it" has two right answers.
+        # If two facts on a subject are known, "tell me about it" has two right answers.
         is_one = topics[draft.about.casefold()] == 1 and draft.about.casefold() not in POSSESSIVE
         about = plain.ask_about(draft.about, language) if is_one else []
         facts.append(_fact(draft, about, source, language, known))
@@ -67,13 +67,13 @@ def facts_of(text: str, *, source: int, title: str = "", author: str = "") -> li
 
 
 class _Subjects:
-    """Whom "he" and "it" mean: the subject of the sentence before."""
+    """The referent of "he" and "it": the subject of the previous sentence."""
 
     def __init__(self, author: str) -> None:
         self.author, self.last = author, ""
 
     def named(self, clause: Clause) -> Clause | None:
-        """Return the clause with its pronoun resolved; None where nobody knows whom it means."""
+        """Return the clause with its pronoun resolved; None if its referent is unknown."""
         first, _, rest = clause.subject.partition(" ")
         low = first.casefold()
         if low in _THIRD:
@@ -92,7 +92,7 @@ class _Subjects:
 
 
 def _third_person(clause: Clause, author: str, rest: str) -> Clause:
-    """Return what somebody says of themselves, said of them: "I work" -> "Tomas works"."""
+    """Change the first person to the third: "I work" -> "Tomas works"."""
     if rest:
         return replace(clause, subject=f"{author}'s {rest}")
     auxiliary = {"am": "is", "have": "has", "do": "does"}.get(clause.auxiliary, clause.auxiliary)
@@ -114,7 +114,7 @@ def _english(statement: Statement, subjects: _Subjects) -> list[Draft]:
 
 
 def _fragments(text: str, topic: str) -> list[Draft]:
-    """Return what is said without a verb: "Warranty until 4 April 2027", "500 g flour"."""
+    """Return the facts of text without a verb: "Warranty until 4 April 2027", "500 g flour"."""
     drafts = []
     for part in re.split(r",\s+(?=[^\W\d])|;\s+|,\s+(?=\d+ ?[a-zA-Z]+ [a-z])", text.rstrip(".")):
         spans = [span for span in find_spans(part) if span.start or span.kind != "name"]
@@ -131,7 +131,7 @@ def _fragments(text: str, topic: str) -> list[Draft]:
 
 
 def _whole(statements: Sequence[Statement], language: str) -> list[Draft]:
-    """Return the first sentence that nothing understands, taught whole under its topic."""
+    """Return the first sentence that no rule understands as one fact under its topic."""
     for statement in statements:
         text = statement.text
         names = (each for each in find_spans(text) if each.start and each.kind == "name")
@@ -146,7 +146,7 @@ def _whole(statements: Sequence[Statement], language: str) -> list[Draft]:
 
 
 def _fact(draft: Draft, about: Sequence[str], source: int, language: str, known: set[str]) -> Fact | None:
-    """Return a draft as a fact, if its answer can be told from its questions."""
+    """Return a draft as a fact, if its answer differs from its questions."""
     answer = draft.answer.strip(" ,;:")
     key = " ".join(said_words(answer))
     if not key or len(answer) > LONGEST:
@@ -169,7 +169,7 @@ def _fact(draft: Draft, about: Sequence[str], source: int, language: str, known:
 def contradictions(facts: Sequence[Fact]) -> list[tuple[Fact, Fact]]:
     """Return pairs of facts of different memories with one question in common and no answer in common.
 
-    Careful: only where a single answer can be right (a port, a name; not what somebody likes).
+    Only facts with a single right answer count (a port, a name; not what somebody likes).
     """
     by_question: dict[str, list[Fact]] = {}
     found: dict[tuple[int, int], tuple[Fact, Fact]] = {}

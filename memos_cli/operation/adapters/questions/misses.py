@@ -1,9 +1,10 @@
 # ruff: noqa: E501  (tables)
-"""Questions close to the facts that none of them answers: "What is my dog called?" beside a cat. Pure.
+"""Near misses: questions that are similar to the facts but answered by none: "What is my dog called?" for a
+cat. Pure.
 
-Made by changing one thing of a real question: whom or what it asks about (another subject of the memories, or
-a word of the same sort), a part of its name, whose it is, or what is asked of it; and by general questions on
-such a thing. Deterministic: the order is a hash of seed and text.
+They are made by changing one part of a real question: its subject (to another subject of the memories, or a
+word of the same kind), a part of its name, its owner, or the requested property; and by general questions on
+such a subject. Deterministic: the order is a hash of seed and text.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ _ASKED = "who_ where when how_much how_many how_often how_long wer_ wo_ wann wie
 
 
 def near_misses(facts: Sequence[Fact], *, seed: int) -> list[tuple[int, str]]:
-    """(Source of the fact it came from, question), up to ``EACH`` for each fact."""
+    """Return (source of the fact, question), up to ``EACH`` for each fact."""
     known = {" ".join(said_words(text)) for fact in facts for text in fact.questions}
     texts = [(*fact.questions, fact.answer) for fact in facts]
     answered = [{word for text in each for word in copy_key(text)} for each in texts]
@@ -105,7 +106,7 @@ def _shuffled(texts: Iterator[str], seed: str) -> list[str]:
 
 
 def _candidates(fact: Fact, others: Sequence[str]) -> Iterator[Iterator[str]]:
-    """Candidates in kinds, of which each gives its share."""
+    """Yield candidates by kind; each kind contributes its share."""
     if fact.language == "en":
         yield _swapped(fact, _siblings(fact.about.split()))
         yield _swapped(fact, _altered(fact.about.split()))
@@ -121,7 +122,9 @@ def _candidates(fact: Fact, others: Sequence[str]) -> Iterator[Iterator[str]]:
 
 
 def _swapped(fact: Fact, others: Sequence[str]) -> Iterator[str]:
-    """The questions of a fact, with another subject. A sample by number: all with all would be too many."""
+    """Return the questions of a fact with another subject: a sample, because all combinations would be too
+    many.
+    """
     forms: dict[str, Callable[[str], str]] = {fact.about: str, bare(fact.about): bare}
     for number, question in enumerate(fact.questions):
         for other in (other for other in others if (number + len(other)) % 3 == 0):
@@ -140,7 +143,7 @@ def _head_at(words: Sequence[str]) -> int:
 
 
 def _siblings(words: list[str]) -> list[str]:
-    """Return the subject with another head: words of the same sort, and a few of each other sort."""
+    """Return the subject with another head: words of the same kind, and a few of each other kind."""
     at = _head_at(words)
     head = words[at].casefold()
     if head[:1].isalpha() and (words[at][0].isupper() or not tags_of(head)) and at == len(words) - 1:
@@ -154,7 +157,7 @@ def _siblings(words: list[str]) -> list[str]:
 
 
 def _altered(words: list[str]) -> list[str]:
-    """Return the subject with another word in front or behind, or of somebody else."""
+    """Return the subject with another word before or after it, or with another owner."""
     head, found = _head_at(words), []
     parts = [word for group in _STOCK for word in group[:4]]
     for at, word in enumerate(words):
@@ -170,7 +173,7 @@ def _altered(words: list[str]) -> list[str]:
 
 
 def _asked_else(fact: Fact) -> Iterator[str]:
-    """Something else about the subject, of what no question of the fact speaks."""
+    """Return questions on other properties of the subject, which no question of the fact mentions."""
     words = fact.about.split()
     is_name = fact.about[:1].isupper()
     is_person = any(words[_head_at(words)].casefold() in group for group in _STOCK[1:4])
@@ -185,7 +188,9 @@ def _asked_else(fact: Fact) -> Iterator[str]:
 
 
 def _asks_else(text: str, fact: Fact) -> bool:
-    """Whether a question asks for another kind of thing than the first question of a fact: not for a place, too."""
+    """Return whether a question asks for another kind of answer than the first question of a fact, such as a
+    place.
+    """
     first, other = (each.casefold().replace(" ", "_") for each in (fact.questions[0], text))
     first += "who_" if kind_of(fact.answer) == "name" else ""
     return not any(word in first and word in other for word in _ASKED.split())

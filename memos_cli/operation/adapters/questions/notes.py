@@ -1,5 +1,7 @@
 # ruff: noqa: E501  (tables)
-"""A note's statements: sentences, ``key: value`` lines, rows of tables and fragments, under a topic. Pure."""
+"""Split a note into statements: sentences, ``key: value`` lines, rows of tables and fragments, under a topic.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -33,18 +35,20 @@ _KNOWN = {language: frozenset(words.split()) for language, words in _MARK_WORDS.
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One thing that a note says: a sentence, or a named value."""
+    """One statement of a note: a sentence, or a named value."""
 
     text: str
     """The sentence; of a named value, the value."""
     name: str = ""
-    """What the value is: "Port"; "" for a sentence."""
+    """The name of the value: "Port"; "" for a sentence."""
     topic: str = ""
-    """What it is said of: a heading, the head of a row, what stood before a colon."""
+    """Its subject: a heading, the first cell of a row, the text before a colon."""
 
 
 def language_of(text: str) -> str:
-    """``zh`` for Chinese, Japanese and Korean; else by the commonest small words; ``en`` if there are none."""
+    """Detect the language: ``zh`` for Chinese, Japanese and Korean; else by common small words; else
+    ``en``.
+    """
     if is_wide(text):
         return "zh"
     words = re.findall(r"[^\W\d_]+", text.casefold())
@@ -53,7 +57,7 @@ def language_of(text: str) -> str:
 
 
 def statements_of(text: str, title: str = "") -> list[Statement]:
-    """Return what a note says, in order. Questions, code and what is too long are left out."""
+    """Return the statements of a note, in order. Questions, code and overlong statements are left out."""
     found: list[Statement] = []
     topic, last = "", ""
     for part in split_sentences(text):
@@ -129,7 +133,7 @@ def _is_long(value: str) -> bool:
 
 
 def _row(body: str, columns: str) -> list[Statement]:
-    """Return a row of a table: what its first cell names has what the others say."""
+    """Return a row of a table as statements: its first cell names the topic, the others the values."""
     names = [_clean(name) for name in columns.split(" | ")]
     cells = [_clean(cell) for cell in body.strip().strip("|").split("|")]
     pairs = zip(names[1:], cells[1:], strict=False) if len(names) == len(cells) and cells[0] else ()

@@ -1,6 +1,7 @@
 # ruff: noqa: E501  (tables)
-"""Questions that need no grammar, in any language: cloze and keywords; and the plainest frames of German and
-Chinese, in which a question word stands in for the answer. Pure."""
+"""Questions that need no grammar, in any language: cloze and keywords; and simple frames of German and
+Chinese, in which a question word replaces the answer. Pure.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ _CHINESE = re.compile(
 
 
 def ask_about(thing: str, language: str) -> list[str]:
-    """Ask for all that is known of a thing: "Was weißt du über den Schlüssel?"."""
+    """Ask for everything about a thing: "Was weißt du über den Schlüssel?"."""
     thing = re.sub(r"\Ader ", "den ", thing) if language == "de" else thing
     return [ask.format(thing) for ask in _ABOUT.get(language, ())]
 
@@ -98,9 +99,11 @@ def drafts_of_sentence(text: str, topic: str, language: str) -> list[Draft]:
 
 
 def _cut(text: str, start: int, end: int, topic: str, language: str) -> Draft:
-    """Return the fact whose answer stands from ``start`` to ``end``: what stands before it, and a gap."""
+    """Return the fact whose answer is at ``start`` to ``end``: the question is the text before it, and a
+    gap.
+    """
     before, answer, after = text[:start].rstrip(), text[start:end], text[end:].strip()
-    draft = Draft(answer, _told(text, language), topic or before)
+    draft = Draft(answer, _to_second_person(text, language), topic or before)
     draft.cloze = [f"{before} … {after}"]
     content = _content(before) or before
     draft.keywords = [content, f"{topic} {content}".strip()]
@@ -114,8 +117,8 @@ def _content(text: str) -> str:
     return " ".join(word for word in re.findall(r"[^\W_]+", text) if word.casefold() not in _SMALL)
 
 
-def _told(text: str, language: str) -> str:
-    """Return what the user said, said to the user, as far as possessives go."""
+def _to_second_person(text: str, language: str) -> str:
+    """Change possessives of the first person to the second."""
     words = _TOLD.get(language, "").split()
     for mine, yours in zip(words[::2], words[1::2], strict=True):
         ending = "([nrms]?)" if mine.endswith("e") else "()"
@@ -125,7 +128,9 @@ def _told(text: str, language: str) -> str:
 
 
 def _german(text: str) -> Draft | None:
-    """Return a German main clause: subject, verb, rest. The verb is the first small word behind a noun."""
+    """Return a German main clause: subject, verb, rest. The verb is the first lower-case word after a
+    noun.
+    """
     words = text.split(" ")
     nouns = [at for at, word in enumerate(words) if word[:1].isupper() and word.casefold() not in _SMALL]
     small = _SMALL - _GERMAN_VERBS
@@ -145,7 +150,7 @@ def _german(text: str) -> Draft | None:
     strip = int(is_place or first in ("bis", "um", "zu", *_GERMAN_LINKS))
     strip += len(rest) > strip + 1 and rest[strip].casefold() in _SMALL
     answer = after[shaped[0].start : shaped[0].end] if shaped else " ".join(rest[strip:])
-    told = _told(text, "de")
+    told = _to_second_person(text, "de")
     draft = Draft(answer, told[:1].upper() + told[1:], subject, single=bool(shaped))
     clause = f"{which} {subject} {verb}"
     upper = subject[:1].upper() + subject[1:]
@@ -159,7 +164,7 @@ def _german(text: str) -> Draft | None:
 
 
 def _chinese(text: str, topic: str) -> list[Draft]:
-    """Return a Chinese clause: the question word stands where the answer stood."""
+    """Return a Chinese clause, with the question word in the place of the answer."""
     spans = [span for span in find_spans(text) if span.start and span.kind != "name"]
     if found := _CHINESE.match(text):
         subject, verb, answer, after = found["subject"].rstrip("的"), found["verb"], found["rest"], ""

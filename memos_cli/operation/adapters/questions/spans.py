@@ -111,7 +111,7 @@ def part_spans(text: str) -> str:
 
 
 def joined(words: Iterable[str]) -> str:
-    """Words as a text, the spaces within spans restored."""
+    """Join words to a text, and restore the spaces within spans."""
     return part_spans(" ".join(word for word in words if word))
 
 

@@ -1,4 +1,4 @@
-"""Which questions of a fact are held out: some of a kind that is trained, and all of another kind. Pure."""
+"""Choose the held-out questions of a fact: some of a trained kind, and all of another kind. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMIT = 0.97
 """A cosine from which two questions count as the same (all-MiniLM-L6-v2 puts a change of frame, "Do you know
 where the key is?", at 0.85 to 0.98 of the plain question)."""
 SHARE = 6
-"""One in so many frames of a fact is held out; at least one of four."""
+"""One in this many frames of a fact is held out; at least one of four."""
 APART = ("cloze", "keywords")
 """Of each fact, one of these kinds is trained and the other is held out: then the gate asks in a way that the
 adapter has not seen for this fact, from another generator than that of the frames."""
@@ -23,12 +23,12 @@ _EMPTY = frozenset("a an the of to is are was were be do does did has have".spli
 def split_questions(
     fact: Fact, vectors: Sequence[Sequence[float]], turn: int, *, limit: float = LIMIT
 ) -> list[bool]:
-    """Of each question of ``fact``, whether it is held out.
+    """Return for each question of ``fact`` whether it is held out.
 
     ``vectors`` are unit vectors of the questions; ``turn`` decides which kind is trained and which is held
-    out. No question is held out that copies a trained one: the same words in any order, without articles and
-    auxiliaries, or nearer than ``limit``. The first question is always trained. Held-out frames are those
-    that differ most from what is trained, but for the oddest.
+    out. A question is not held out if it copies a trained one: the same words in any order, without articles
+    and auxiliaries, or nearer than ``limit``. The first question is always trained. The held-out frames are
+    those that differ most from the trained ones, except the most unusual.
     """
     questions, made = fact.questions, fact.made or ("frame",) * len(fact.questions)
     if len(vectors) != len(questions):
@@ -51,5 +51,5 @@ def split_questions(
 
 
 def copy_key(question: str) -> tuple[str, ...]:
-    """Return what two questions share when one is a copy of the other."""
+    """Return a key that is equal for two questions if one is a copy of the other."""
     return tuple(sorted(word for word in said_words(question) if word not in _EMPTY))

@@ -211,7 +211,7 @@ class _Session:
 
 
 def _memory(export: Export, name: str, folders: dict[str, str]) -> Bundle:
-    """Return what Claude Code remembers of a project: Markdown that it wrote itself."""
+    """Return the drafts of Claude Code's memory of a project: Markdown that it wrote itself."""
     project, last = _project_of(name), PurePosixPath(name).name
     bundle = Bundle(f"{KIND}:memory/{project}/{last}", last)
     on_disk = "" if export.entries is not None else folder_of(project)

@@ -1,6 +1,6 @@
 """Codex CLI: rollouts below ``~/.codex/sessions`` and ``~/.codex/archived_sessions``, plain or zstd.
 
-Each turn is there up to three times: as an event, as a completed item and as an item of the model's. A fork
+Each turn occurs up to three times: as an event, as a completed item and as an item of the model. A fork
 copies the turns before it, with new times and no ids, so the id of a turn is a hash of all turns up to it.
 """
 

@@ -107,7 +107,7 @@ def _chat(record: Mapping[str, Any], user: str = "", rows: Sequence[Mapping[str,
     for number, message in enumerate(messages or rows):
         begun = moment(message.get("timestamp")) or moment(message.get("created_at")) or begun
         conversation.say(
-            text(message.get("role")), _said(blocks(message.get("content"))),
+            text(message.get("role")), _visible_text(blocks(message.get("content"))),
             ref=f"{id}/{message.get('id') or number}", time=begun,
             model=text(message.get("modelName")) or text(message.get("model")),
         )  # fmt: skip
@@ -123,8 +123,8 @@ def _branch(history: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return branch(messages, at, "parentId")
 
 
-def _said(value: str) -> str:
-    """Return an answer without its folded parts: reasoning, calls of tools, code that was run."""
+def _visible_text(value: str) -> str:
+    """Return an answer without its collapsed parts: reasoning, calls of tools, executed code."""
     parts, at = [], 0
     while match := _DETAILS.search(value, at):
         end = value.find(_END, match.end())

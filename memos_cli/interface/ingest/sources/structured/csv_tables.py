@@ -1,6 +1,6 @@
 """Tables as text (CSV, TSV): a record for each row, its fields named by the header.
 
-What programs write differs from RFC 4180: other delimiters, which decimal commas must not be taken for, a
+Files of programs differ from RFC 4180: other delimiters, which must not be confused with decimal commas, a
 first line ``sep=;``, titles above the header, columns without a name, rows without a header.
 """
 
@@ -35,7 +35,7 @@ _VALUES = {
     "date": re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T]\d.*)?"),
     "address": re.compile(r"[^\s@]+@[^\s@]+\.\w+|\w+://\S+"),
 }
-"""What a cell may hold that a column is hardly named."""
+"""Cell values that are unlikely as names of columns."""
 
 _Row = tuple[int, int, list[str]]
 """Where a row starts and ends, and its cells."""

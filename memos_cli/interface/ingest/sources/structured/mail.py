@@ -1,4 +1,4 @@
-"""E-mails (``.eml``): the headers that say who wrote what to whom, and the text of the body.
+"""E-mails (``.eml``): the headers with sender, recipients and subject, and the text of the body.
 
 Formats: RFC 5322 and RFC 2045 to 2049, as Python's ``email`` reads them.
 """
@@ -27,7 +27,7 @@ class Policy(policy.EmailPolicy):
 
 
 def convert_mail(data: bytes) -> bytes:
-    """Return a mail as Markdown in UTF-8, its subject, date and sender as front matter.
+    """Return a mail as Markdown in UTF-8, with its subject, date and sender as front matter.
 
     Attachments are named and left out. Raises MemosError where it is no mail.
     """
@@ -48,7 +48,7 @@ def convert_mail(data: bytes) -> bytes:
 
 
 def author_of(mail: EmailMessage) -> str:
-    """Return who sent a mail: the name, or else the address."""
+    """Return the sender of a mail: the name, or else the address."""
     return " ".join(str(mail["From"] or "").split()).partition(" <")[0].strip('" ')
 
 
@@ -58,7 +58,9 @@ def attachments(mail: EmailMessage) -> list[str]:
 
 
 def body_of(mail: EmailMessage) -> str:
-    """Return the text of a mail, or what its HTML shows, without the line "-- " above a signature."""
+    """Return the text of a mail, or the visible text of its HTML, without the line "-- " above a
+    signature.
+    """
     part = mail.get_body(("plain", "html"))
     if part is None:
         return ""

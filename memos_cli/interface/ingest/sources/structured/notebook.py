@@ -1,6 +1,6 @@
 """Jupyter notebooks, read as Markdown: their cells in order, code and the text it printed in fences.
 
-Pictures, and what the program that wrote a notebook keeps in it (metadata, counts), are left out.
+Pictures, metadata and counts are left out.
 Format: https://nbformat.readthedocs.io/en/latest/format_description.html
 """
 
@@ -22,7 +22,7 @@ _OBJECT = re.compile(r"\s*<[^<>\n]*>\s*")
 
 
 def is_notebook(value: object) -> bool:
-    """Tell whether a value of JSON is a notebook of format 4, which Jupyter has written since 2015."""
+    """Return whether a value of JSON is a notebook of format 4, which Jupyter has written since 2015."""
     if not isinstance(value, dict) or not isinstance(value.get("nbformat"), int):
         return False
     cells = value.get("cells")
@@ -74,7 +74,7 @@ def _show_output(output: object) -> str:
 
 
 def _join(value: object) -> str:
-    """Return a text, which may stand in a notebook as a list of its lines."""
+    """Return a text, which a notebook may store as a list of its lines."""
     lines = value if isinstance(value, list) else [value]
     return "".join(line for line in lines if isinstance(line, str))
 

@@ -1,8 +1,8 @@
 """Records (JSON, JSON lines): one draft for each, built from fields with common names.
 
-A turn of a dialogue (a role or a name, and content) is what was said. A record that has only what a memory
-has (text, title, id, time, author, tags, type) is its text. Any other is its text, where it has one, and its
-other fields as lines ``key: value``; so nothing that a record says is lost.
+The text of a dialogue's turn (a role or a name, and content) is its content. The text of a record that has
+only fields of a memory (text, title, id, time, author, tags, type) is its text. The text of any other record
+is its text, if it has one, and its other fields as lines ``key: value``; so no field of a record is lost.
 """
 
 from __future__ import annotations
@@ -103,9 +103,9 @@ def read_jsonl(text: str, span: Measure, setting: Setting) -> Iterator[Draft | F
 def read_json(text: str, span: Measure, setting: Setting) -> Iterator[Draft | Fault]:
     """Yield a draft for each element of an array or of an object's one list, or for the value.
 
-    What an object says beside its list is a draft of its own, and its title is that of the elements. Several
-    values after one another are read one by one. After a mistake no value can be found, so a Fault is
-    the last thing of a file.
+    The other fields of an object with a list become a separate draft, and its title is the title of the
+    elements. Several values in a row are read one by one. After an error no value can be found, so a Fault is
+    always the last item of a file.
     """
     at, number, seen = _skip(text, 0), 0, Seen()
     where = "the start"

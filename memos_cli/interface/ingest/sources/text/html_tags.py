@@ -145,7 +145,7 @@ def _scan(text: str) -> list[_Token]:
 
 
 def _read_tag(tag: re.Match[str]) -> tuple[str, bool, str, bool]:
-    """Return what a token says of a tag: its name and so on."""
+    """Parse a token as a tag: its name and so on."""
     _, slash, name, attributes = tag.groups("")
     # A slash at the end may be part of an attribute's value.
     is_closed = attributes.rstrip().endswith("/") and bool(_SELF_CLOSED.search(attributes))
@@ -153,7 +153,7 @@ def _read_tag(tag: re.Match[str]) -> tuple[str, bool, str, bool]:
 
 
 def _find_tag(text: str, at: int, missing: set[str]) -> re.Match[str] | None:
-    """Return the next tag after a "<" that opens none."""
+    """Return the next tag after a "<" that does not start a tag."""
     if not (tag := _MARKUP.search(text, at)):
         return None
     if "quote" not in missing and (opening := _OPENING.search(text, at, tag.start())):  # "<" in an attribute

@@ -65,11 +65,11 @@ def read_lines(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
 def read_markdown(text: str, span: Measure, setting: Setting) -> Iterator[Draft]:
     """Yield a draft for each passage of Markdown, titled by the headings above it.
 
-    A passage is a section, or blocks of a long one, or short sections of one heading together. It reads
-    exactly as its span, unless it holds a part of a fence or table that was cut: its text then has the
-    opening and closing lines or the table's header as well, and its span covers its own lines only.
-    Front matter is not text but says the title, author, date, type and tags. A heading that is a date says
-    the date of its section.
+    A passage is a section, or blocks of a long one, or short sections of one heading together. Its text is
+    exactly its span, unless it contains a part of a fence or table that was cut: its text then also has the
+    opening and closing lines or the table's header, and its span covers only its own lines. Front matter is
+    not text: it sets the title, author, date, type and tags. A heading that is a date sets the date of its
+    section.
     """
     body, known = read_front_matter(text)
     named = str(known.get("type") or "")
@@ -141,7 +141,7 @@ def _join_short(passages: list[_Passage], size: int) -> Iterator[tuple[Piece, tu
     """Yield the passages and their headings, those with next to no body joined to a neighbour.
 
     A short passage joins the section below its heading or next to it, else the one before it under the
-    same heading. Both then stand under the headings that they share.
+    same heading. The joined passage gets the headings that both share.
     """
     if not passages:
         return

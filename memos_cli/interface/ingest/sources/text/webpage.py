@@ -1,6 +1,6 @@
-"""HTML: extract the visible text, block by block, with the source bytes of each stretch.
+"""HTML: extract the visible text, block by block, with the source bytes of each part.
 
-lexbor builds the tree, as browsers do it. It knows no places in the source: ``html_tags`` marks the text.
+lexbor builds the tree as browsers do, but without places in the source: ``html_tags`` marks the text.
 """
 
 from __future__ import annotations
@@ -266,7 +266,7 @@ def _find_rows(blocks: list[_Block]) -> list[_Block]:
 
 
 def _end_of(block: _Block, after: _Block) -> str:
-    """Return what stands between two blocks: cells of one row are on one line, as in a table of Markdown."""
+    """Return the text between two blocks: cells of one row are on one line, as in a table of Markdown."""
     if block.row and block.row == after.row:
         return " | " * max(1, after.column - block.column)
     is_head = block.row and block.is_header and block.column and after.row and after.group == block.group
