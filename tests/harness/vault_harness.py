@@ -84,9 +84,12 @@ def memory(text: str, n: int = 0) -> Cube:
     )  # fmt: skip
 
 
+build_expected_schema = row_checks.expected
+
+
 def expect_schema_once() -> None:
     """Let checks of this process build the schema that they expect once, not each time."""
-    with closing(row_checks.expected()) as fresh:
+    with closing(build_expected_schema()) as fresh:
         image = fresh.serialize()
 
     def expected() -> Connection:

@@ -26,7 +26,7 @@ LITTLE = 2
 _SHORT = 4
 """Words of a question in a language whose function words are not known, up to which it may depend on more."""
 _WORD = re.compile(r"[^\W_]+")
-NEAR = 0.45
+NEAR = 0.4
 """Minimum relevance to the question alone, for a memory that only the earlier words find."""
 _WEIGHTS = (1.0, 0.7)
 """Weights of scores: with the question before, and with its answer, which may contain more."""

@@ -122,14 +122,11 @@ def test_a_key_in_the_keyring_is_found_again(tmp_path: Path, monkeypatch: pytest
     """The making was cut short after the database was encrypted."""
     kept: dict[str, str] = {}
 
-    class Keyring:
-        def get_password(self, service: str, name: str) -> str | None:
-            return kept.get(name)
+    def call_keyring(act: str, name: str, *secrets: str, hint: str) -> str | None:
+        kept.update(dict.fromkeys([name], *secrets) if secrets else {})
+        return kept.get(name)
 
-        def set_password(self, service: str, name: str, secret: str) -> None:
-            kept[name] = secret
-
-    monkeypatch.setattr(vault_keys, "_keyring", Keyring)
+    monkeypatch.setattr(vault_keys, "_call_keyring", call_keyring)
     with monkeypatch.context() as patch:
         patch.setattr("memos_cli.infrastructure.vault.creation.write_whole", _killed)
         with pytest.raises(KeyboardInterrupt):

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 from cli_harness import Shell
-from vault_harness import NOW, WHO, keep
+from vault_harness import NOW, WHO, build_expected_schema, keep
 
 from memos_cli.cube import Filter
 from memos_cli.errors import Damaged, Locked, MemosError, NoVault, TooNew, UsageError
 from memos_cli.infrastructure.memories import queries
 from memos_cli.infrastructure.memories.forgetting import forget
 from memos_cli.infrastructure.storage import audit, migrations, schema
-from memos_cli.infrastructure.vault import check, creation, vault, vault_file
+from memos_cli.infrastructure.vault import check, creation, row_checks, vault, vault_file
 from memos_cli.infrastructure.vault.vault import Vault
 from memos_cli.infrastructure.vault.vault_file import read_identity
 
@@ -199,6 +199,7 @@ def test_a_vault_of_every_older_format_is_brought_up_to_date_with_its_data(
 
 def _add_a_migration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretend that this program is one format newer, so that the way there is always tested."""
+    monkeypatch.setattr(row_checks, "expected", build_expected_schema)
 
     def later(db: object) -> None:
         db.execute("CREATE TABLE later (n INTEGER PRIMARY KEY)")  # type: ignore[attr-defined]
