@@ -31,6 +31,8 @@ LIVE_STATES: tuple[str, ...] = ("generated", "activated")
 _ULID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_ULID = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ULID_ALPHABET.encode())
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+CHAT = "memos-chat:"
+"""The start of the addresses of stored chats. Their answers are ``derived_from`` their memories."""
 
 
 @dataclass(frozen=True, slots=True)

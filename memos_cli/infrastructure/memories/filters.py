@@ -7,8 +7,7 @@ import os
 from collections.abc import Sequence
 from urllib.parse import quote_from_bytes
 
-from memos_cli.cube import SENSITIVITIES, Filter
-from memos_cli.infrastructure.memories.links import CHAT
+from memos_cli.cube import CHAT, SENSITIVITIES, Filter
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.letters import nfc
 from memos_cli.validation import parse_json

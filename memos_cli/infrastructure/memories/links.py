@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from memos_cli.cube import LIVE_STATES
+from memos_cli.cube import CHAT, LIVE_STATES
 from memos_cli.infrastructure.memories.transaction import Transaction
 from memos_cli.infrastructure.storage.database import Connection, in_lists
 
@@ -15,8 +15,6 @@ LinkKind = Literal[
     "part_of", "follows", "derived_from", "merged_into", "contradicts", "similar_to", "about", "both_hold"
 ]
 LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
-CHAT = "memos-chat:"
-"""The start of the addresses of stored chats. Their answers are ``derived_from`` their memories."""
 MUTUAL: frozenset[str] = frozenset({"contradicts", "similar_to", "both_hold"})
 """Mutual kinds: stored once, from the older memory to the newer."""
 

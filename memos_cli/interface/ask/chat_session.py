@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from memos_cli.cube import STATES, Draft, Filter, Span, new_ulids
+from memos_cli.cube import CHAT, STATES, Draft, Filter, Span, new_ulids
 from memos_cli.errors import MemosError, UsageError
 from memos_cli.infrastructure.memories import queries
-from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.memories.transaction import NewMemoryFields
 from memos_cli.interface.ask.answering import answer_request, is_quoted
 from memos_cli.interface.ask.chat_turns import asks, store_turns

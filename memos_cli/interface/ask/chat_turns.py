@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from memos_cli.cube import Cube, Draft, Origin
+from memos_cli.cube import CHAT, Cube, Draft, Origin
 from memos_cli.errors import Locked, Unwritable
 from memos_cli.infrastructure.memories import links, queries
-from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.storage.fulltext import content_words
 from memos_cli.interface.ask.question_parser import read_question
 from memos_cli.interface.ask.request import Request

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from memos_cli.infrastructure.memories.links import CHAT
+from memos_cli.cube import CHAT
 from memos_cli.infrastructure.storage.fulltext import STOP_WORDS, query_terms
 from memos_cli.interface.ask.retrieval import retrieve
 from memos_cli.interface.results import SearchResult

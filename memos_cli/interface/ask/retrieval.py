@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from memos_cli.cube import Filter, MemoryCall
+from memos_cli.cube import CHAT, Filter, MemoryCall
 from memos_cli.errors import ModelUnfit
-from memos_cli.infrastructure.memories.links import CHAT
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.interface.results import SearchResult
 from memos_cli.interface.session import Session
@@ -20,15 +19,22 @@ from memos_cli.zones import local_zone
 
 
 def retrieve(
-    session: Session, query: str, call: MemoryCall, *, filter: Filter, k: int, aside: str = ""
+    session: Session,
+    query: str,
+    call: MemoryCall,
+    *,
+    filter: Filter,
+    k: int,
+    aside: str = "",
+    with_chats: bool = False,
 ) -> SearchResult:
     """Return the ``k`` best memories for ``query``, which is the question of ``call`` or a part of it.
 
-    ``aside`` are words of the query that a relevant memory need not contain. It adds no audit row: the caller
-    knows what is shown.
+    ``aside`` are words of the query that a relevant memory need not contain. ``with_chats`` includes the
+    questions and answers of chats. It adds no audit row: the caller knows what is shown.
     """
     db, now, settings = session.vault.connection, session.now(), session.settings
-    filter = _without_chats(db, filter, call)
+    filter = filter if with_chats else without_chats(db, filter, call)
     embedder, notes = _embedder_in_use(session)
     hits = search(
         session.vault, query, filter=filter, k=k, now=now,
@@ -40,7 +46,7 @@ def retrieve(
     return SearchResult(query, tuple(widen(db, hits, filter=filter, k=k, now=now)), notes)
 
 
-def _without_chats(db: Connection, filter: Filter, call: MemoryCall) -> Filter:
+def without_chats(db: Connection, filter: Filter, call: MemoryCall) -> Filter:
     """Return a filter that leaves out what chats asked and answered, unless the question is about that.
 
     These turns resemble a question more than its sources do: they would push the sources out of a search.

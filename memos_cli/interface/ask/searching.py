@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from memos_cli.cube import Filter
+from memos_cli.cube import CHAT, Filter, Hit
 from memos_cli.errors import UsageError
 from memos_cli.interface.ask.event_times import resolve_times
 from memos_cli.interface.ask.question_parser import parse
-from memos_cli.interface.ask.retrieval import retrieve
+from memos_cli.interface.ask.retrieval import retrieve, without_chats
 from memos_cli.interface.results import SearchResult
 from memos_cli.interface.selection import for_caller
 from memos_cli.interface.session import Session
@@ -42,7 +43,22 @@ def find(
     parsed = parse(query, now=session.now() if now is None else now, zone=local_zone())
     call, notes = resolve_times(session, parsed, filter)
     found = retrieve(session, query, call, filter=filter, k=k, aside=aside)
+    if without_chats(session.vault.connection, filter, call) != filter:
+        every = retrieve(session, query, call, filter=filter, k=k, aside=aside, with_chats=True)
+        found = replace(found, hits=_with_chats(found.hits, every.hits)[:k])
     return replace(found, notes=found.notes + notes)
+
+
+def _with_chats(sources: Sequence[Hit], every: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Return the hits that match, then what chats asked and answered, then the weak hits."""
+    found = {hit.cube.n for hit in sources}
+    good = [hit for hit in sources if not hit.weak]
+    chats = [hit for hit in every if hit.cube.n not in found and (hit.cube.source or "").startswith(CHAT)]
+    least = min((hit.score for hit in good), default=1.0)
+    later = [replace(hit, score=min(hit.score, least)) for hit in chats]
+    least = min((hit.score for hit in later), default=least)
+    weak = [replace(hit, score=min(hit.score, least)) for hit in sources if hit.weak]
+    return (*good, *later, *weak)
 
 
 def _require_words(query: str) -> None:

@@ -267,6 +267,19 @@ def test_only_a_stored_line_that_asks_nothing_is_called_a_statement(
         assert chat.ask(line).notes == ()
 
 
+def test_many_chats_hide_no_memory(desk: Desk) -> None:
+    (id,) = desk.keep(HARBOUR[0])
+    question = "Who lights the harbour lantern?"
+    with desk.open() as memos:
+        for _ in range(25):  # each stores the question and its answer
+            with memos.chat(filter=ALL, options=QUOTE) as chat:
+                chat.ask(question)
+        assert [quote.cube.id for quote in memos.query(question, filter=ALL, options=QUOTE).quotes] == [id]
+        found = memos.search(question, filter=ALL, k=10).hits
+        assert (found[0].cube.id, len(found)) == (id, 10)
+        assert sorted(found, key=lambda hit: -hit.score) == list(found)
+
+
 @pytest.mark.parametrize(
     ("question", "answers"),
     [

@@ -189,7 +189,7 @@ def test_what_agents_save_can_wait_for_a_review(agents: Shell, opened: Open) -> 
     with opened(ingest_quarantine="always") as memos:
         saved = use(memos, "memory_save", text="The cat is a dog.")
         assert saved.waits_for_review and use(memos, "memory_search", query="cat").ids == [live]
-        with pytest.raises(Refused, match="review"):
+        with pytest.raises(Refused, match="approve"):
             use(memos, "memory_edit", id=live, text="The cat is a dog.")
         agents("review", "--approve", saved.id)
         assert set(use(memos, "memory_search", query="cat").ids) == {live, saved.id}

@@ -417,7 +417,7 @@ def test_renewing_an_old_vault_replaces_its_vectors(old: Path) -> None:
         assert sum(map(len, found.values())) > 12
         assert memos.count_missing_vectors() == 0
         for question, (text, _) in expected(old).items():
-            assert best(memos, question) == text
+            assert text in [hit.cube.text for hit in memos.search(question, filter=ALL).hits[:2]]
         assert memos.embed() == 0
         take(memos, LARKS)
         assert embedded(memos.vault, 3)[10] == [(0, 51), (52, 96)]
