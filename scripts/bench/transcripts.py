@@ -68,7 +68,7 @@ def read(folder: Path) -> dict[str, float]:
 
     begin, count = time.perf_counter(), 0
     with open_export(folder) as export:
-        for bundle in IMPORTS[kind_of(export)](export):
+        for bundle in IMPORTS[kind_of(export)].read(export):
             count += len(bundle.drafts)
     return {
         "read": count,
