@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 
-from memos_cli.cube import CHAT, Filter, MemoryCall
+from memos_cli.cube import CHAT, Filter, Hit, MemoryCall
 from memos_cli.errors import ModelUnfit
 from memos_cli.infrastructure.storage.database import Connection
 from memos_cli.interface.results import SearchResult
@@ -34,7 +36,7 @@ def retrieve(
     questions and answers of chats. It adds no audit row: the caller knows what is shown.
     """
     db, now, settings = session.vault.connection, session.now(), session.settings
-    filter = filter if with_chats else without_chats(db, filter, call)
+    filter = filter if with_chats else without_chats(db, filter, call.question)
     embedder, notes = _embedder_in_use(session)
     hits = search(
         session.vault, query, filter=filter, k=k, now=now,
@@ -46,15 +48,32 @@ def retrieve(
     return SearchResult(query, tuple(widen(db, hits, filter=filter, k=k, now=now)), notes)
 
 
-def without_chats(db: Connection, filter: Filter, call: MemoryCall) -> Filter:
+def without_chats(db: Connection, filter: Filter, question: str) -> Filter:
     """Return a filter that leaves out what chats asked and answered, unless the question is about that.
 
     These turns resemble a question more than its sources do: they would push the sources out of a search.
     """
-    is_about_chats = filter.source or "dialogue" in filter.types or side_of(call.question) == "assistant"
+    is_about_chats = filter.source or "dialogue" in filter.types or side_of(question) == "assistant"
     if is_about_chats or not db.execute("SELECT 1 FROM source WHERE uri GLOB ?", (f"{CHAT}*",)).fetchone():
         return filter
     return replace(filter, stated=True)
+
+
+def sources_first(
+    db: Connection, question: str, filter: Filter, k: int, find: Callable[[Filter], Sequence[Hit]]
+) -> tuple[Hit, ...]:
+    """Return the ``k`` best hits of ``find``: what chats asked and answered after the memories that match."""
+    every = find(filter)
+    chats = [hit for hit in every if (hit.cube.source or "").startswith(CHAT)]
+    if not chats or (stated := without_chats(db, filter, question)) == filter:
+        return tuple(every)
+    sources = find(stated)
+    known = {hit.cube.n for hit in sources}
+    hits = [hit for hit in sources if not hit.weak]
+    hits += [hit for hit in chats if hit.cube.n not in known]
+    hits += [hit for hit in sources if hit.weak]
+    scores = accumulate((hit.score for hit in hits), min)
+    return tuple(replace(hit, score=score) for hit, score in zip(hits[:k], scores, strict=False))
 
 
 def asked_of(call: MemoryCall) -> Asked:

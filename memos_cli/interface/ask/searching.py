@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memos_cli.cube import CHAT, Filter, Hit
+from memos_cli.cube import Filter, Hit
 from memos_cli.errors import UsageError
 from memos_cli.interface.ask.event_times import resolve_times
 from memos_cli.interface.ask.question_parser import parse
-from memos_cli.interface.ask.retrieval import retrieve, without_chats
+from memos_cli.interface.ask.retrieval import retrieve, sources_first
 from memos_cli.interface.results import SearchResult
 from memos_cli.interface.selection import for_caller
 from memos_cli.interface.session import Session
@@ -42,23 +42,14 @@ def find(
     _require_words(query)
     parsed = parse(query, now=session.now() if now is None else now, zone=local_zone())
     call, notes = resolve_times(session, parsed, filter)
-    found = retrieve(session, query, call, filter=filter, k=k, aside=aside)
-    if without_chats(session.vault.connection, filter, call) != filter:
-        every = retrieve(session, query, call, filter=filter, k=k, aside=aside, with_chats=True)
-        found = replace(found, hits=_with_chats(found.hits, every.hits)[:k])
-    return replace(found, notes=found.notes + notes)
+    found: list[SearchResult] = []
 
+    def find_in(wanted: Filter) -> Sequence[Hit]:
+        found.append(retrieve(session, query, call, filter=wanted, k=k, aside=aside, with_chats=True))
+        return found[-1].hits
 
-def _with_chats(sources: Sequence[Hit], every: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Return the hits that match, then what chats asked and answered, then the weak hits."""
-    found = {hit.cube.n for hit in sources}
-    good = [hit for hit in sources if not hit.weak]
-    chats = [hit for hit in every if hit.cube.n not in found and (hit.cube.source or "").startswith(CHAT)]
-    least = min((hit.score for hit in good), default=1.0)
-    later = [replace(hit, score=min(hit.score, least)) for hit in chats]
-    least = min((hit.score for hit in later), default=least)
-    weak = [replace(hit, score=min(hit.score, least)) for hit in sources if hit.weak]
-    return (*good, *later, *weak)
+    hits = sources_first(session.vault.connection, call.question, filter, k, find_in)
+    return SearchResult(query, hits, found[0].notes + notes)
 
 
 def _require_words(query: str) -> None:
